@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * links - what rtnetlink says of this host's interfaces: which veths lead into other network
+ * namespaces, what is behind them (MAC, addresses), which addresses are the host's own, which host
+ * routes point at which interface. The only user of libnl. Reads only; changes nothing.
+ *
+ * The other end of a veth is asked through its nsid (IFLA_TARGET_NETNSID), so no namespace is entered
+ * and no path under /run/netns is needed.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/cleanup.h"
+
+struct bh_err;
+struct bh_links; /* opaque */
+
+#define BH_LINK_MAX_PEER_ADDRS 16
+
+struct bh_link {
+	uint32_t ifindex;
+	char name[16];
+	bool veth;
+	bool up;
+	uint32_t master;   /* ifindex of the bridge it is a port of, 0 = none */
+	struct bh_mac mac; /* of the host's side */
+	int32_t nsid;	   /* of the namespace with the other end; -1: in this one, or not known */
+	uint32_t peer_ifindex; /* in that namespace, 0 = not known */
+	bool peer_known;       /* the fields below hold */
+	struct bh_mac peer_mac;
+	struct bh_addr peer_addrs[BH_LINK_MAX_PEER_ADDRS]; /* global scope, and link-local */
+	size_t n_peer_addrs;
+};
+
+/* Opens the sockets, subscribes, and reads everything once. 0 or negative errno with @err. */
+int bh_links_new(struct bh_links **ret_links, struct bh_err *err);
+struct bh_links *bh_links_free(struct bh_links *l);
+BH_DEFINE_AUTO(struct bh_links, bh_links_free)
+
+/* For the event loop: readable when bh_links_dispatch() has something to do. */
+int bh_links_fd(const struct bh_links *l);
+
+/*
+ * Read what is waiting, without blocking. 1 if anything that the getters return changed, 0 if not,
+ * or negative errno. A socket overrun is healed by reading everything again.
+ */
+int bh_links_dispatch(struct bh_links *l, struct bh_err *err);
+
+/*
+ * Ask again for the other ends: addresses inside a pod's namespace change without an event here.
+ * Returns as bh_links_dispatch().
+ */
+int bh_links_refresh_peers(struct bh_links *l, struct bh_err *err);
+
+/* Every interface, by ifindex. Valid until the next dispatch or refresh. */
+const struct bh_link *bh_links_list(const struct bh_links *l, size_t *ret_n);
+const struct bh_link *bh_links_get(const struct bh_links *l, uint32_t ifindex); /* or NULL */
+
+/* The host's own addresses, sorted, without duplicates, loopback left out. Same lifetime. */
+const struct bh_addr *bh_links_host_addrs(const struct bh_links *l, size_t *ret_n);
+
+/* The interface that a host route (/32, /128, no gateway) to @a names, 0 if there is none. */
+uint32_t bh_links_route(const struct bh_links *l, const struct bh_addr *a);

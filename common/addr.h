@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * addr - IP addresses and prefixes of both families in one 16-byte form, MACs,
+ * and their text. IPv4 is held as ::ffff:a.b.c.d, so one table serves both.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct bh_err;
+
+#define BH_ADDR_STRLEN 46   /* as INET6_ADDRSTRLEN */
+#define BH_PREFIX_STRLEN 50 /* address, '/', up to three digits */
+#define BH_MAC_STRLEN 18
+
+struct bh_addr {
+	uint8_t b[16]; /* network order; IPv4 in the last four, after 00..00 ff ff */
+};
+
+struct bh_prefix {
+	struct bh_addr addr; /* host bits are zero */
+	uint8_t len;	     /* bits of the 16-byte form: an IPv4 /24 is 120 */
+};
+
+struct bh_mac {
+	uint8_t b[6];
+};
+
+/* Both families in canonical text only: no zone, no port, no leading zeros. 0 or -EINVAL. */
+int bh_addr_parse(const char *s, struct bh_addr *ret_addr);
+/* @len 4 or 16, network order; else -EINVAL. */
+int bh_addr_from_bytes(const void *bytes, size_t len, struct bh_addr *ret_addr);
+bool bh_addr_is_v4(const struct bh_addr *a);
+bool bh_addr_is_zero(const struct bh_addr *a); /* ::, 0.0.0.0 */
+int bh_addr_cmp(const struct bh_addr *a, const struct bh_addr *b);
+/* Formats as the family's usual text (IPv4 dotted). Returns @buf. */
+const char *bh_addr_str(const struct bh_addr *a, char buf[static BH_ADDR_STRLEN]);
+
+/*
+ * "10.0.0.0/8", "fd00::/8"; the length is required. Host bits that are set are an error: the
+ * writer meant something else than what would be enforced. 0 or -EINVAL with a reason in @err.
+ * An IPv4-mapped IPv6 text is refused.
+ */
+int bh_prefix_parse(const char *s, struct bh_prefix *ret_prefix, struct bh_err *err);
+bool bh_prefix_contains(const struct bh_prefix *p, const struct bh_addr *a);
+bool bh_prefix_covers(const struct bh_prefix *outer, const struct bh_prefix *inner);
+int bh_prefix_cmp(const struct bh_prefix *a, const struct bh_prefix *b);
+const char *bh_prefix_str(const struct bh_prefix *p, char buf[static BH_PREFIX_STRLEN]);
+/* The prefix that holds @a alone. */
+struct bh_prefix bh_prefix_host(const struct bh_addr *a);
+
+int bh_mac_parse(const char *s, struct bh_mac *ret_mac); /* "aa:bb:cc:dd:ee:ff"; 0 or -EINVAL */
+const char *bh_mac_str(const struct bh_mac *m, char buf[static BH_MAC_STRLEN]);
+/* fe80::/64 with the modified EUI-64 of @m (RFC 4291 appendix A). */
+struct bh_addr bh_addr_eui64_ll(const struct bh_mac *m);
