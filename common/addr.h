@@ -27,7 +27,10 @@ struct bh_mac {
 	uint8_t b[6];
 };
 
-/* Both families in canonical text only: no zone, no port, no leading zeros. 0 or -EINVAL. */
+/*
+ * IPv4 as four decimal numbers without leading zeros, IPv6 in any spelling of RFC 4291; no zone, no
+ * port, and no IPv4-mapped IPv6 text (it would be a second spelling). 0 or -EINVAL.
+ */
 int bh_addr_parse(const char *s, struct bh_addr *ret_addr);
 /* @len 4 or 16, network order; else -EINVAL. */
 int bh_addr_from_bytes(const void *bytes, size_t len, struct bh_addr *ret_addr);
@@ -43,6 +46,7 @@ const char *bh_addr_str(const struct bh_addr *a, char buf[static BH_ADDR_STRLEN]
  * An IPv4-mapped IPv6 text is refused.
  */
 int bh_prefix_parse(const char *s, struct bh_prefix *ret_prefix, struct bh_err *err);
+/* The families stay apart: ::/0 holds every IPv6 address and no IPv4 one. */
 bool bh_prefix_contains(const struct bh_prefix *p, const struct bh_addr *a);
 bool bh_prefix_covers(const struct bh_prefix *outer, const struct bh_prefix *inner);
 int bh_prefix_cmp(const struct bh_prefix *a, const struct bh_prefix *b);

@@ -14,9 +14,15 @@ int bh_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret_v);
 int bh_parse_bool(const char *s, bool *ret_v);
 /* "250ms", "10s", "5m", "1h": milliseconds. 0, -EINVAL or -ERANGE. */
 int bh_parse_duration_ms(const char *s, uint64_t *ret_ms);
-/* A Kubernetes CPU quantity ("16", "0.5", "250m") in thousandths of a core. 0, -EINVAL, -ERANGE. */
+/*
+ * A Kubernetes CPU quantity ("16", "0.5", "250m") in thousandths of a core. 0; -EINVAL, also for
+ * fractions of a thousandth; -ERANGE.
+ */
 int bh_parse_cpu_milli(const char *s, uint64_t *ret_milli);
-/* RFC 1123 label (at most 63 bytes) or subdomain (at most 253), as Kubernetes names are. */
+/*
+ * RFC 1123 label (at most 63 bytes) or subdomain (at most 253; each part may be as long, since
+ * Kubernetes bounds only the whole), as Kubernetes names are: lower case.
+ */
 bool bh_parse_is_label(const char *s);
 bool bh_parse_is_subdomain(const char *s);
 /* Key of a Kubernetes label or annotation: [prefix/]name; and a label's value. */

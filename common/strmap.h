@@ -10,7 +10,7 @@
 
 struct bh_strmap; /* opaque */
 
-int bh_strmap_new(struct bh_strmap **ret_map); /* 0 or -ENOMEM */
+int bh_strmap_new(struct bh_strmap **ret_map); /* 0, -ENOMEM, or of getrandom(2) */
 /* Releases the map, not the values. NULL is fine; returns NULL. */
 struct bh_strmap *bh_strmap_free(struct bh_strmap *m);
 BH_DEFINE_AUTO(struct bh_strmap, bh_strmap_free)
