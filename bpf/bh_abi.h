@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause OR Apache-2.0) */
 #pragma once
 /*
- * bh_abi - what the kernel programs and the daemon agree on: keys and values of the pinned maps, the
- * event record. Fixed-width types, pads written out and always zero, no pointer, enum, bool or
- * bitfield in a struct. Any change of a layout or of a meaning raises BH_ABI_VERSION, which is part of
- * the pin path, so that an old pinned map is never read as a new one.
+ * bh_abi - what the kernel programs and the daemon agree on: keys and values of the pinned maps,
+ * the event record. Fixed-width types, pads written out and always zero, no pointer, enum, bool or
+ * bitfield in a struct. Any change of a layout or of a meaning raises BH_ABI_VERSION, which is part
+ * of the pin path, so that an old pinned map is never read as a new one.
  *
  * Addresses are 16 bytes in network order, IPv4 as ::ffff:a.b.c.d. "BE" = network byte order; all
  * else is host order. Kernel programs get the __uN types from vmlinux.h, the daemon from
@@ -20,7 +20,7 @@
 #define BH_ABI_VERSION 1
 
 /* Tenant numbers: allocated once, never reused while the id map lives. */
-#define BH_TENANT_NONE 0	 /* no endpoint, no tenant */
+#define BH_TENANT_NONE 0       /* no endpoint, no tenant */
 #define BH_TENANT_UNASSIGNED 1 /* endpoints of that role, for counters */
 #define BH_TENANT_SYSTEM 2
 #define BH_TENANT_CONFLICT 3
@@ -81,7 +81,7 @@ struct bh_abi_cidr {
 };
 _Static_assert(sizeof(struct bh_abi_cidr) == 4, "bh_abi_cidr layout");
 
-/* bh_tenants: hash, __u32 tenant -> its switches. Absent: enforce, world none. */
+/* bh_tenants: hash, __u32 tenant -> its switches. Absent: nothing is allowed. */
 struct bh_abi_tenant {
 	__u8 mode;	    /* enum bh_mode: 0 enforce, 1 audit, 2 off */
 	__u8 world_egress;  /* enum bh_world: 0 public, 1 all, 2 none */
@@ -101,9 +101,9 @@ struct bh_abi_peer_key {
 _Static_assert(sizeof(struct bh_abi_peer_key) == 12, "bh_abi_peer_key layout");
 
 /*
- * bh_world: LPM trie -> which ports the cidr grants of one tenant open, per prefix. The tenant and the
- * direction come before the address and are always matched whole. Values are flattened: the longest
- * match holds the union of every grant that covers it and does not except it.
+ * bh_world: LPM trie -> which ports the cidr grants of one tenant open, per prefix. The tenant and
+ * the direction come before the address and are always matched whole. Values are flattened: the
+ * longest match holds the union of every grant that covers it and does not except it.
  */
 struct bh_abi_world_key {
 	__u32 prefixlen; /* BH_WORLD_KEY_FIXED_BITS .. +128 */
@@ -133,7 +133,8 @@ _Static_assert(sizeof(struct bh_abi_portset) == 8 + 8 * BH_PORTSET_MAX, "bh_abi_
 
 /* bh_config: array of one. */
 struct bh_abi_config {
-	__u32 generation; /* grows with every change of policy; flows of an older one are judged again */
+	__u32 generation; /* grows with every change of policy; flows of an older one are judged
+			     again */
 	__u32 pad;
 };
 _Static_assert(sizeof(struct bh_abi_config) == 8, "bh_abi_config layout");

@@ -2,8 +2,8 @@
 #pragma once
 /*
  * reasons - why a packet was dropped (or would have been). The one home: the kernel programs, the
- * metrics' label, events, `bulkheadctl` and docs/reasons.md are made from this list. New reasons are
- * added at the end; a number is never reused.
+ * metrics' label, events, `bulkheadctl` and docs/reasons.md are made from this list. New reasons
+ * are added at the end; a number is never reused.
  *
  * X(enumerator, label, meaning)
  */
@@ -24,13 +24,15 @@
 	X(ARP_TARGET, "arp_target", "ARP for an address that the pod may not reach")               \
 	X(ND_INVALID, "nd_invalid", "malformed neighbour discovery")                               \
 	X(ND_SPOOF, "nd_spoof", "neighbour discovery in somebody else's name")                     \
-	X(ND_TARGET, "nd_target", "neighbour solicitation for an address that the pod may not reach") \
+	X(ND_TARGET, "nd_target",                                                                  \
+	  "neighbour solicitation for an address that the pod may not reach")                      \
 	X(ROUTER_ADVERT, "router_advert", "router advertisement or redirect from a pod")           \
 	X(DHCP_SERVER, "dhcp_server", "DHCP server message from a pod")                            \
 	X(MULTICAST, "multicast", "multicast or broadcast other than neighbour discovery and MLD") \
 	X(SRC_ADDR, "src_addr", "source address is not the pod's")                                 \
 	X(DST_ADDR, "dst_addr", "destination address is not the pod's (flooded or misrouted)")     \
 	X(IP_MALFORMED, "ip_malformed", "IP or L4 header contradicts itself")                      \
+	X(IP_OPTIONS, "ip_options", "IPv4 options")                                                \
 	X(FRAGMENT, "fragment", "IP fragment")                                                     \
 	X(EXT_HEADER, "ext_header", "IPv6 extension header")                                       \
 	X(L4_PROTO, "l4_proto", "protocol other than TCP, UDP and ICMP echo")                      \

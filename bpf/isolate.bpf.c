@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause)
+/*
+ * isolate - one set of programs for every endpoint's host interface: from_pod on its ingress (what
+ * the pod sends), to_pod on its egress (what the pod receives). What differs between endpoints is
+ * in maps. explain_* are the same code run dry by BPF_PROG_TEST_RUN: nothing is counted or
+ * remembered, the answer is left in cb[].
+ *
+ * A pass returns TC_ACT_UNSPEC (which is TCX_NEXT): TC_ACT_OK would end the chain and switch the
+ * CNI's own programs off.
+ */
+#include "bpf/step_ct.h"
+#include "bpf/step_meta.h"
+#include "bpf/step_parse.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* Identity, then policy: 0, or the reason of the drop. p->policy says which of the two. */
+inline_step __u8 check(struct pkt *p)
+{
+	__u8 reason = step_parse(p);
+
+	if (reason)
+		return reason;
+	reason = step_meta(p);
+	if (reason)
+		return reason;
+	if (p->ask_neighbour)
+		return step_neighbour(p);
+	if (p->link)
+		return 0;
+	/* a system pod is never dropped, so its flows need no memory */
+	return p->ep->role == BH_ROLE_SYSTEM ? 0 : step_flow(p);
+}
+
+/* What becomes of a packet with @reason: who may be spared, and by whose word. */
+inline_step __u8 sentence(struct pkt *p, __u8 *reason)
+{
+	if (!*reason)
+		return BH_VERDICT_PASS;
+	if (!p->ep)
+		return BH_VERDICT_DROP;
+	if (p->ep->role == BH_ROLE_SYSTEM)
+		return BH_VERDICT_AUDIT;
+	if (!p->policy)
+		return BH_VERDICT_DROP;
+	if (p->mode == MODE_AUDIT)
+		return BH_VERDICT_AUDIT;
+	if (p->mode == MODE_OFF) {
+		*reason = BH_REASON_NONE;
+		return BH_VERDICT_PASS;
+	}
+	return BH_VERDICT_DROP;
+}
+
+inline_step void leave_answer(struct pkt *p, __u8 verdict, __u8 reason)
+{
+	p->skb->cb[BH_EXPLAIN_CB_VERDICT] = verdict;
+	p->skb->cb[BH_EXPLAIN_CB_REASON] = reason;
+	p->skb->cb[BH_EXPLAIN_CB_CLASS] = p->peer_cls;
+	p->skb->cb[BH_EXPLAIN_CB_TENANT] = p->peer_tenant;
+	p->skb->cb[BH_EXPLAIN_CB_GRANT] = p->grant;
+}
+
+inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
+{
+	__u32 ifindex = skb->ifindex, zero = 0, tenant;
+	struct pkt p = { .skb = skb, .dir = dir, .dry = dry };
+	struct bh_abi_config *cfg = bpf_map_lookup_elem(&bh_config, &zero);
+	__u8 reason = BH_REASON_UNKNOWN_ENDPOINT, verdict;
+
+	p.ep = bpf_map_lookup_elem(&bh_endpoints, &ifindex);
+	p.generation = cfg ? cfg->generation : 0;
+	if (p.ep)
+		reason = check(&p);
+	tenant = p.ep ? p.ep->tenant : BH_TENANT_NONE;
+	verdict = sentence(&p, &reason);
+	if (dry) {
+		leave_answer(&p, verdict, reason);
+	} else {
+		account_packet(&p, tenant, verdict, reason);
+		if (verdict != BH_VERDICT_PASS)
+			account_event(&p, tenant, verdict, reason);
+	}
+	return verdict == BH_VERDICT_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int from_pod(struct __sk_buff *skb)
+{
+	return filter(skb, BH_DIR_EGRESS, 0);
+}
+
+SEC("tc")
+int to_pod(struct __sk_buff *skb)
+{
+	return filter(skb, BH_DIR_INGRESS, 0);
+}
+
+SEC("tc")
+int explain_from(struct __sk_buff *skb)
+{
+	return filter(skb, BH_DIR_EGRESS, 1);
+}
+
+SEC("tc")
+int explain_to(struct __sk_buff *skb)
+{
+	return filter(skb, BH_DIR_INGRESS, 1);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#pragma once
+/*
+ * packet - what the steps of the kernel programs hand to each other: one packet, judged at one
+ * endpoint. Everything is inlined: before 6.2 the verifier cannot afford subprograms here.
+ */
+#include "bpf/vmlinux.h"
+
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/bh_abi.h"
+
+#define inline_step static __always_inline
+
+/* Frames start with the Ethernet header on both hooks of a veth. */
+#define ETH_LEN 14
+#define IP4_LEN 20
+#define IP6_LEN 40
+
+union ip16 {
+	__u8 b[16];
+	__u32 w[4];
+	__u64 d[2];
+};
+
+struct pkt {
+	struct __sk_buff *skb;
+	const struct bh_abi_endpoint *ep;
+	union ip16 saddr, daddr; /* once parsed */
+	union ip16 ask;		 /* ask_neighbour: may the endpoint know this address? */
+	__u32 generation;	 /* of the policy, read before anything is looked up */
+	__u32 l4_off;		 /* of the L4 header in the frame */
+	__u32 l4_len;		 /* bytes from there to the end of the IP packet */
+	__u32 peer_tenant;
+	__be16 ethertype;
+	__be16 sport, dport; /* TCP, UDP; for echo sport is the id */
+	__u8 dir;	     /* BH_DIR_* */
+	__u8 proto;	     /* IPPROTO_* */
+	__u8 icmp_type;
+	__u8 peer_cls;	    /* enum bh_class */
+	__u8 grant;	    /* a grant allowed it */
+	__u8 policy;	    /* the reason came from the verdict step: mode applies */
+	__u8 mode;	    /* enum bh_mode of the endpoint's tenant, with policy */
+	__u8 link;	    /* a link protocol (ARP, ND, MLD): no flow, no policy */
+	__u8 ask_neighbour; /* LINK_* for the step that judges p->ask */
+	__u8 dry;	    /* explain: no trace is left */
+};
+
+/* The peer's side of a packet, and the pod's. */
+inline_step union ip16 *pkt_remote(struct pkt *p)
+{
+	return p->dir == BH_DIR_EGRESS ? &p->daddr : &p->saddr;
+}
+
+inline_step int ip16_equal(const union ip16 *a, const __u8 *b)
+{
+	const __u64 *d = (const __u64 *)b;
+
+	return a->d[0] == d[0] && a->d[1] == d[1];
+}
+
+inline_step void ip16_from_v4(union ip16 *a, __be32 v4)
+{
+	a->d[0] = 0;
+	a->w[2] = bpf_htonl(0xffff);
+	a->w[3] = v4;
+}
+
+inline_step int ip16_is_zero(const union ip16 *a)
+{
+	return !(a->d[0] | a->d[1]);
+}
+
+inline_step int ip16_is_multicast6(const union ip16 *a)
+{
+	return a->b[0] == 0xff;
+}
+
+inline_step int mac_equal(const __u8 *a, const __u8 *b)
+{
+	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4] &&
+	       a[5] == b[5];
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#pragma once
+/*
+ * ct - flows that the verdict allowed, so that their replies pass. An entry knows which policy
+ * allowed it: when the policy has changed since, the flow is judged again in the direction in which
+ * it was opened, at its next packet in either direction. Nothing needs to sweep the table: an idle
+ * entry is as good as none.
+ */
+#include "bpf/step_account.h"
+#include "bpf/step_verdict.h"
+
+/* How long a flow may be silent. TCP as RFC 5382 REQ-5 (2 h 4 min), UDP as RFC 4787 REQ-5 (5 min).
+ */
+#define IDLE_TCP_NS (7440ull * NSEC_PER_SEC)
+#define IDLE_UDP_NS (300ull * NSEC_PER_SEC)
+#define IDLE_ICMP_NS (30ull * NSEC_PER_SEC)
+
+/* A live entry is touched at most this often: a store on every packet would bounce the line. */
+#define TOUCH_NS NSEC_PER_SEC
+
+inline_step __u64 idle_limit(__u8 proto)
+{
+	return proto == IPPROTO_TCP   ? IDLE_TCP_NS
+	       : proto == IPPROTO_UDP ? IDLE_UDP_NS
+				      : IDLE_ICMP_NS;
+}
+
+inline_step int is_echo(__u8 proto)
+{
+	return proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6;
+}
+
+inline_step int is_echo_reply(const struct pkt *p)
+{
+	return (p->proto == IPPROTO_ICMP && p->icmp_type == 0) ||
+	       (p->proto == IPPROTO_ICMPV6 && p->icmp_type == 129);
+}
+
+inline_step void flow_key(struct pkt *p, struct bh_abi_flow_key *k)
+{
+	__builtin_memset(k, 0, sizeof(*k));
+	__builtin_memcpy(k->remote, pkt_remote(p)->b, 16);
+	k->ifindex = p->skb->ifindex;
+	k->proto = p->proto;
+	if (is_echo(p->proto)) {
+		/* who asked is part of the key: a ping out must not let a ping in */
+		__u8 asker = is_echo_reply(p) ? !p->dir : p->dir;
+
+		k->lport = p->sport;
+		k->rport = bpf_htons(1 + asker);
+	} else if (p->dir == BH_DIR_EGRESS) {
+		k->lport = p->sport;
+		k->rport = p->dport;
+	} else {
+		k->lport = p->dport;
+		k->rport = p->sport;
+	}
+}
+
+/* The packet belongs to a flow that is allowed, or may open one: 0, or the reason why not. */
+inline_step __u8 step_flow(struct pkt *p)
+{
+	struct bh_abi_flow fresh = { .generation = p->generation, .dir = p->dir };
+	struct bh_abi_flow *f = NULL;
+	struct bh_abi_flow_key key;
+	__u64 now = 0;
+	__be16 port;
+	__u8 reason;
+
+	flow_key(p, &key);
+	if (!p->dry) {
+		now = bpf_ktime_get_ns();
+		f = bpf_map_lookup_elem(&bh_flows, &key);
+		if (f && now - f->last_ns > idle_limit(p->proto))
+			f = NULL;
+		if (f && f->generation == p->generation) {
+			if (now - f->last_ns > TOUCH_NS)
+				f->last_ns = now;
+			return 0;
+		}
+	}
+	if (is_echo_reply(p) && !f)
+		return BH_REASON_NO_FLOW;
+	if (f)
+		fresh.dir = f->dir;
+	/* as it was opened: the port that counts is the one at the side that was opened to */
+	port = is_echo(p->proto) ? 0 : fresh.dir == BH_DIR_EGRESS ? key.rport : key.lport;
+	reason = step_verdict(p, fresh.dir, port);
+	/* what was a reply may be allowed as a flow of its own; its next packet will tell */
+	if (reason && f)
+		bpf_map_delete_elem(&bh_flows, &key);
+	if (reason || p->dry)
+		return reason;
+	fresh.last_ns = now;
+	if (bpf_map_update_elem(&bh_flows, &key, &fresh, BPF_ANY)) {
+		account_loss(BH_LOSS_FLOW);
+		p->policy = 0;
+		return BH_REASON_TABLE_FULL;
+	}
+	return 0;
+}

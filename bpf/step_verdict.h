@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+#pragma once
+/*
+ * verdict - who the peer is, and whether the endpoint may talk to it: the default table, then
+ * grants.
+ */
+#include "bpf/maps.h"
+
+/* enum bh_mode and enum bh_world of the daemon, as struct bh_abi_tenant holds them. */
+#define MODE_ENFORCE 0
+#define MODE_AUDIT 1
+#define MODE_OFF 2
+#define WORLD_MODE_PUBLIC 0
+#define WORLD_MODE_ALL 1
+
+struct peer {
+	__u32 tenant;
+	__u8 cls; /* enum bh_class */
+};
+
+/* What an address is on ports without a class of their own. */
+inline_step struct bh_abi_addr *lookup_addr(const union ip16 *a, struct peer *ret_peer)
+{
+	struct bh_abi_addr *v = bpf_map_lookup_elem(&bh_addrs, a);
+	struct bh_abi_cidr_key key = { .prefixlen = 128 };
+	struct bh_abi_cidr *c;
+
+	ret_peer->tenant = 0;
+	if (v) {
+		ret_peer->cls = v->cls;
+		ret_peer->tenant = v->tenant;
+		return v;
+	}
+	__builtin_memcpy(key.addr, a->b, 16);
+	c = bpf_map_lookup_elem(&bh_cidrs, &key);
+	ret_peer->cls = c ? (__u8)c->cls : BH_CLASS_WORLD_PUBLIC;
+	return NULL;
+}
+
+inline_step int is_world(__u8 cls)
+{
+	return cls == BH_CLASS_WORLD_PUBLIC || cls == BH_CLASS_WORLD_PRIVATE ||
+	       cls == BH_CLASS_WORLD_LINKLOCAL;
+}
+
+/*
+ * The class of a peer for a flow: dns and apiserver go by port where the peer is the destination.
+ * As a source the API server is known by its address alone (its own port is ephemeral), unless the
+ * address is some pod's.
+ */
+inline_step void classify(const union ip16 *a, __u8 dir, __u8 proto, __be16 peer_port,
+			  struct peer *ret_peer)
+{
+	struct bh_abi_addr *v = lookup_addr(a, ret_peer);
+
+	if (!v)
+		return;
+	if (dir == BH_DIR_INGRESS) {
+		if ((v->flags & BH_ADDR_APISERVER_ANY || v->api_ports[0]) &&
+		    (v->cls == BH_CLASS_NODE || is_world(v->cls)))
+			ret_peer->cls = BH_CLASS_APISERVER;
+		return;
+	}
+	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
+		return;
+	if (v->flags & BH_ADDR_DNS && peer_port == bpf_htons(53))
+		ret_peer->cls = BH_CLASS_DNS;
+	else if (proto == IPPROTO_TCP &&
+		 (v->flags & BH_ADDR_APISERVER_ANY ||
+		  (peer_port && (peer_port == v->api_ports[0] || peer_port == v->api_ports[1]))))
+		ret_peer->cls = BH_CLASS_APISERVER;
+}
+
+inline_step __u32 default_bits(__u8 role, __u8 dir)
+{
+	switch (role) {
+#define X(id, to, from)                                                                            \
+	case BH_ROLE_##id:                                                                         \
+		return dir == BH_DIR_EGRESS ? (to) : (from);
+		BH_DEFAULT_TABLE(X)
+#undef X
+	}
+	return 0;
+}
+
+inline_step int is_tenant_role(__u8 role)
+{
+	return role == BH_ROLE_TENANT || role == BH_ROLE_CONTROL_PLANE;
+}
+
+/* @want: protocol << 16 | port. Binary search; the set is sorted and disjoint. */
+inline_step int portset_has(__u64 id, __u32 want)
+{
+	struct bh_abi_portset *ps;
+	__u64 lo = 0, hi;
+	int i;
+
+	if (id == BH_PORTS_ANY)
+		return 1;
+	if (id == BH_PORTS_NONE)
+		return 0;
+	ps = bpf_map_lookup_elem(&bh_portsets, &id);
+	if (!ps)
+		return 0;
+	hi = ps->n;
+	if (hi > BH_PORTSET_MAX)
+		return 0;
+#pragma unroll
+	for (i = 0; i < 8; i++) { /* 2^7 ranges: 8 halvings */
+		__u64 mid = (lo + hi) >> 1;
+
+		/* keeps the bound that clang would drop after testing another register */
+		asm volatile("%0 &= 127" : "+r"(mid));
+		if (lo < hi) {
+			if (ps->r[mid].hi < want)
+				lo = mid + 1;
+			else
+				hi = mid;
+		}
+	}
+	if (lo >= ps->n)
+		return 0;
+	asm volatile("%0 &= 127" : "+r"(lo));
+	return ps->r[lo].lo <= want && want <= ps->r[lo].hi;
+}
+
+/* ICMP grants hold for both families. Echo has no port: its ranges are 0..65535. */
+inline_step __u32 port_key(__u8 proto, __be16 port)
+{
+	if (proto == IPPROTO_ICMP || proto == IPPROTO_ICMPV6)
+		return (__u32)IPPROTO_ICMP << 16;
+	return (__u32)proto << 16 | bpf_ntohs(port);
+}
+
+/* cidr grants are about the world alone, all others about classes and tenants inside. */
+inline_step __u64 *grant_of(const struct bh_abi_endpoint *ep, __u8 dir, const struct peer *peer,
+			    const union ip16 *addr)
+{
+	struct bh_abi_world_key wkey = {
+		.prefixlen = BH_WORLD_KEY_FIXED_BITS + 128,
+		.tenant = ep->tenant,
+		.dir = dir,
+	};
+	struct bh_abi_peer_key key = {
+		.tenant = ep->tenant,
+		.peer_tenant = peer->cls == BH_CLASS_TENANT ? peer->tenant : 0,
+		.dir = dir,
+		.cls = peer->cls,
+	};
+
+	if (!is_world(peer->cls))
+		return bpf_map_lookup_elem(&bh_peers, &key);
+	__builtin_memcpy(wkey.addr, addr->b, 16);
+	return bpf_map_lookup_elem(&bh_world, &wkey);
+}
+
+/* PEER_<class>, in the order of enum bh_class. */
+inline_step __u8 peer_reason(__u8 cls)
+{
+	switch (cls) {
+	case BH_CLASS_CONFLICT:
+		return BH_REASON_PEER_CONFLICT;
+	case BH_CLASS_TENANT:
+		return BH_REASON_PEER_TENANT;
+	case BH_CLASS_SYSTEM:
+		return BH_REASON_PEER_SYSTEM;
+	case BH_CLASS_UNASSIGNED:
+		return BH_REASON_PEER_UNASSIGNED;
+	case BH_CLASS_UNPROTECTED:
+		return BH_REASON_PEER_UNPROTECTED;
+	case BH_CLASS_MIXED:
+		return BH_REASON_PEER_MIXED;
+	case BH_CLASS_NODE:
+		return BH_REASON_PEER_NODE;
+	case BH_CLASS_DNS:
+		return BH_REASON_PEER_DNS;
+	case BH_CLASS_APISERVER:
+		return BH_REASON_PEER_APISERVER;
+	case BH_CLASS_WORLD_PUBLIC:
+		return BH_REASON_PEER_WORLD_PUBLIC;
+	case BH_CLASS_WORLD_PRIVATE:
+		return BH_REASON_PEER_WORLD_PRIVATE;
+	case BH_CLASS_WORLD_LINKLOCAL:
+		return BH_REASON_PEER_WORLD_LINKLOCAL;
+	case BH_CLASS_METADATA:
+		return BH_REASON_PEER_METADATA;
+	case BH_CLASS_INVALID:
+		return BH_REASON_PEER_INVALID;
+	}
+	return BH_REASON_PEER_UNKNOWN;
+}
+
+inline_step __u32 with_world_mode(__u32 bits, __u8 mode)
+{
+	if (mode == WORLD_MODE_PUBLIC)
+		return bits;
+	if (mode == WORLD_MODE_ALL)
+		return bits | BH_WORLD_BITS;
+	return bits & ~BH_WORLD_BITS;
+}
+
+/*
+ * May the packet's endpoint open a flow in direction @dir with the peer at the packet's other end,
+ * where @port is the port of the side that is opened to? 0, or the reason why not.
+ */
+inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
+{
+	const struct bh_abi_endpoint *ep = p->ep;
+	const union ip16 *remote = pkt_remote(p);
+	__u32 bits = default_bits(ep->role, dir), tenant = ep->tenant, rel;
+	const struct bh_abi_tenant *t = NULL;
+	struct peer peer;
+	__u64 *grant;
+
+	p->policy = 1;
+	p->grant = 0;
+	classify(remote, dir, p->proto, port, &peer);
+	p->peer_cls = peer.cls;
+	p->peer_tenant = peer.tenant;
+	if (ep->role == BH_ROLE_CONFLICT) {
+		p->policy = 0; /* two owners, so nobody's mode applies */
+		return BH_REASON_SELF_CONFLICT;
+	}
+	if (peer.cls >= BH_CLASS_MAX_)
+		return BH_REASON_PEER_UNKNOWN;
+	rel = peer.cls;
+	if (is_tenant_role(ep->role)) {
+		t = bpf_map_lookup_elem(&bh_tenants, &tenant);
+		if (!t)
+			return BH_REASON_INTERNAL;
+		p->mode = t->mode;
+		bits = with_world_mode(bits,
+				       dir == BH_DIR_EGRESS ? t->world_egress : t->world_ingress);
+		if (peer.cls == BH_CLASS_TENANT && peer.tenant == ep->tenant)
+			rel = BH_REL_OWN;
+	}
+	if (bits & BH_BIT(rel))
+		return 0;
+	if (is_tenant_role(ep->role)) {
+		grant = grant_of(ep, dir, &peer, remote);
+		if (grant && portset_has(*grant, port_key(p->proto, port))) {
+			p->grant = 1;
+			return 0;
+		}
+	}
+	return peer_reason(peer.cls);
+}
