@@ -69,13 +69,18 @@ struct bh_json *bh_json_new_int(int64_t v);	/* exact over +-2^53, beyond that a 
 struct bh_json *bh_json_new_num(double v);
 struct bh_json *bh_json_new_bool(bool v);
 struct bh_json *bh_json_new_null(void);
-void bh_json_set(struct bh_json *obj, const char *key, struct bh_json *v);
+void bh_json_set(struct bh_json *obj, const char *key,
+		 struct bh_json *v); /* replaces @key's value */
+/* As bh_json_set() where @key is known to be new: no search, so that n members cost n steps. */
+void bh_json_add(struct bh_json *obj, const char *key, struct bh_json *v);
 void bh_json_append(struct bh_json *arr, struct bh_json *v);
 void bh_json_set_str(struct bh_json *obj, const char *key, const char *s);
 void bh_json_set_int(struct bh_json *obj, const char *key, int64_t v);
 void bh_json_set_num(struct bh_json *obj, const char *key, double v);
 void bh_json_set_bool(struct bh_json *obj, const char *key, bool v);
 
+/* 0, or -ENOMEM if @j is NULL or anything in it is broken. */
+int bh_json_error(const struct bh_json *j);
 /* Text of a tree, for the caller to free(). @pretty: indented. 0 or -ENOMEM. */
 int bh_json_encode(const struct bh_json *j, bool pretty, char **ret_text);
 /* A deep copy as a new root, or NULL. */
