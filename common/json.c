@@ -73,7 +73,7 @@ static int keep_exact(cJSON *c)
 	const double d = c->valuedouble;
 	char text[32];
 
-	if (fabs(d) < PRINTED_EXACTLY || fabs(d) > EXACT_MAX || d != trunc(d))
+	if (fabs(d) < PRINTED_EXACTLY || fabs(d) > EXACT_MAX || d != (double)(int64_t)d)
 		return 0;
 	(void)snprintf(text, sizeof(text), "%" PRId64, (int64_t)d);
 	c->valuestring = strdup(text);
@@ -212,9 +212,11 @@ int bh_json_int(const struct bh_json *j, int64_t min, int64_t max, int64_t *ret_
 	if (bh_json_type(j) != BH_JSON_NUMBER)
 		return -EINVAL;
 	d = citem(j)->valuedouble;
-	if (d != trunc(d))
+	if (fabs(d) > EXACT_MAX)
+		return -ERANGE; /* such a double has no fraction */
+	if (d != (double)(int64_t)d)
 		return -EINVAL;
-	if (fabs(d) > EXACT_MAX || (int64_t)d < min || (int64_t)d > max)
+	if ((int64_t)d < min || (int64_t)d > max)
 		return -ERANGE;
 	*ret_v = (int64_t)d;
 	return 0;
