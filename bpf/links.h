@@ -29,9 +29,9 @@ struct bh_link {
 	struct bh_mac mac; /* of the host's side */
 	int32_t nsid;	   /* of the namespace with the other end; -1: in this one, or not known */
 	uint32_t peer_ifindex; /* in that namespace, 0 = not known */
-	bool peer_known;       /* the fields below hold */
+	bool peer_known;       /* it is in another namespace, and the fields below hold */
 	struct bh_mac peer_mac;
-	struct bh_addr peer_addrs[BH_LINK_MAX_PEER_ADDRS]; /* global scope, and link-local */
+	struct bh_addr peer_addrs[BH_LINK_MAX_PEER_ADDRS]; /* sorted; all but scope host */
 	size_t n_peer_addrs;
 };
 
@@ -45,7 +45,9 @@ int bh_links_fd(const struct bh_links *l);
 
 /*
  * Read what is waiting, without blocking. 1 if anything that the getters return changed, 0 if not,
- * or negative errno. A socket overrun is healed by reading everything again.
+ * or negative errno: what is known stays as it was, and the next call tries again. A socket overrun is
+ * healed by reading everything again. More than 4096 interfaces, 65536 addresses or 65536 host routes
+ * are -E2BIG. Other ends need CAP_NET_ADMIN; one that went meanwhile is only not known.
  */
 int bh_links_dispatch(struct bh_links *l, struct bh_err *err);
 
@@ -59,8 +61,14 @@ int bh_links_refresh_peers(struct bh_links *l, struct bh_err *err);
 const struct bh_link *bh_links_list(const struct bh_links *l, size_t *ret_n);
 const struct bh_link *bh_links_get(const struct bh_links *l, uint32_t ifindex); /* or NULL */
 
-/* The host's own addresses, sorted, without duplicates, loopback left out. Same lifetime. */
+/*
+ * The host's own addresses, sorted, without duplicates: of every interface, lo's included, but for
+ * 127.0.0.0/8 and ::1; and the anycast ones of an IPv6 router. Same lifetime.
+ */
 const struct bh_addr *bh_links_host_addrs(const struct bh_links *l, size_t *ret_n);
 
-/* The interface that a host route (/32, /128, no gateway) to @a names, 0 if there is none. */
+/*
+ * The interface that a host route (/32, /128, no gateway, in any table but local) to @a names; of
+ * several the one in table main, with the lowest metric. 0 if there is none, or @a is the host's own.
+ */
 uint32_t bh_links_route(const struct bh_links *l, const struct bh_addr *a);
