@@ -216,6 +216,12 @@ struct bh_abi_event {
 };
 _Static_assert(sizeof(struct bh_abi_event) == 72, "bh_abi_event layout");
 
+/* bh_tenant_ids: hash, name -> __u32 number. bh_left_alone: hash, __u32 ifindex -> 1. */
+struct bh_abi_tenant_name {
+	char name[256]; /* NUL-padded */
+};
+_Static_assert(sizeof(struct bh_abi_tenant_name) == 256, "bh_abi_tenant_name layout");
+
 /* Where the explain programs leave their answer: __sk_buff.cb[] of a test run. */
 #define BH_EXPLAIN_CB_VERDICT 0 /* BH_VERDICT_* */
 #define BH_EXPLAIN_CB_REASON 1	/* enum bh_reason */

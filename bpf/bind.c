@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bpf/bind.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+
+static const char *const state_name[] = {
+#define X(id, label, ...) [BH_IF_##id] = label,
+	BH_IF_STATES(X)
+#undef X
+};
+
+const char *bh_if_state_name(enum bh_if_state s)
+{
+	return (unsigned int)s < BH_IF_MAX_ ? state_name[s] : "?";
+}
+
+/* Which interface has a peer with which address; sorted by address, so that doubles are neighbours.
+ */
+struct evidence {
+	struct bh_addr addr;
+	uint32_t ifindex;
+};
+
+static int evidence_cmp(const void *a, const void *b)
+{
+	const struct evidence *x = a, *y = b;
+	const int c = bh_addr_cmp(&x->addr, &y->addr);
+
+	return c ? c : (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
+}
+
+static struct bh_if *find(const struct bh_ifs *ifs, uint32_t ifindex)
+{
+	size_t lo = 0, hi = ifs->n;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+
+		if (ifs->v[mid].ifindex == ifindex)
+			return &ifs->v[mid];
+		if (ifs->v[mid].ifindex < ifindex)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+const struct bh_if *bh_ifs_get(const struct bh_ifs *ifs, uint32_t ifindex)
+{
+	return find(ifs, ifindex);
+}
+
+const struct bh_if *bh_ifs_of_pod(const struct bh_ifs *ifs, const struct bh_pic_pod *pod)
+{
+	for (size_t i = 0; i < ifs->n; i++) {
+		if (ifs->v[i].state == BH_IF_ENFORCED && ifs->v[i].pod == pod)
+			return &ifs->v[i];
+	}
+	return NULL;
+}
+
+static bool ignored(const struct bh_bind_input *in, const char *name)
+{
+	for (size_t i = 0; i < in->n_ignore; i++) {
+		if (!fnmatch(in->ignore[i], name, 0))
+			return true;
+	}
+	return false;
+}
+
+static int collect_ifs(const struct bh_bind_input *in, struct bh_ifs *ifs)
+{
+	size_t n;
+	const struct bh_link *l = bh_links_list(in->links, &n);
+
+	ifs->v = calloc(n + 1, sizeof(*ifs->v));
+	if (!ifs->v)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++) {
+		struct bh_if *f = &ifs->v[ifs->n];
+
+		if (!l[i].veth || l[i].nsid < 0)
+			continue;
+		f->ifindex = l[i].ifindex;
+		memcpy(f->name, l[i].name, sizeof(f->name));
+		f->state = ignored(in, l[i].name) ? BH_IF_IGNORED : BH_IF_QUARANTINED;
+		f->mac = l[i].peer_mac;
+		ifs->n++;
+	}
+	return 0;
+}
+
+static int collect_evidence(const struct bh_bind_input *in, const struct bh_ifs *ifs,
+			    struct evidence **ret_ev, size_t *ret_n)
+{
+	bh_autofree struct evidence *ev = NULL;
+	size_t n = 0, cap = ifs->n * BH_LINK_MAX_PEER_ADDRS + 1;
+
+	ev = calloc(cap, sizeof(*ev));
+	if (!ev)
+		return -ENOMEM;
+	for (size_t i = 0; i < ifs->n; i++) {
+		const struct bh_link *l = bh_links_get(in->links, ifs->v[i].ifindex);
+
+		if (ifs->v[i].state == BH_IF_IGNORED || !l || !l->peer_known)
+			continue;
+		for (size_t k = 0; k < l->n_peer_addrs; k++)
+			ev[n++] = (struct evidence){ l->peer_addrs[k], l->ifindex };
+	}
+	qsort(ev, n, sizeof(*ev), evidence_cmp);
+	*ret_ev = BH_TAKE_PTR(ev);
+	*ret_n = n;
+	return 0;
+}
+
+/* The one interface with @a behind it, 0 if there is none or more than one. */
+static uint32_t by_evidence(const struct evidence *ev, size_t n, const struct bh_addr *a)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+
+		if (bh_addr_cmp(&ev[mid].addr, a) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	if (lo == n || bh_addr_cmp(&ev[lo].addr, a))
+		return 0;
+	if (lo + 1 < n && !bh_addr_cmp(&ev[lo + 1].addr, a) && ev[lo + 1].ifindex != ev[lo].ifindex)
+		return 0;
+	return ev[lo].ifindex;
+}
+
+/* What an endpoint was bound for: the interface, if it is still there and had this address. */
+static uint32_t by_history(const struct bh_bind_input *in, const struct bh_ifs *ifs,
+			   const struct bh_addr *a)
+{
+	for (size_t i = 0; i < in->n_bound; i++) {
+		const struct bh_abi_endpoint *ep = &in->bound[i].ep;
+		const bool same =
+			bh_addr_is_v4(a)
+				? ep->flags & BH_EP_HAS_V4 && !memcmp(ep->ip4, a->b + 12, 4)
+				: ep->flags & BH_EP_HAS_V6 && !memcmp(ep->ip6, a->b, 16);
+
+		if (same && find(ifs, in->bound[i].ifindex))
+			return in->bound[i].ifindex;
+	}
+	return 0;
+}
+
+static struct bh_if *locate(const struct bh_bind_input *in, const struct bh_ifs *ifs,
+			    const struct evidence *ev, size_t n_ev, const struct bh_pod *pod)
+{
+	struct bh_if *f = NULL;
+
+	for (size_t i = 0; i < pod->n_addrs && !f; i++)
+		f = find(ifs, bh_links_route(in->links, &pod->addrs[i]));
+	for (size_t i = 0; i < pod->n_addrs && !f; i++)
+		f = find(ifs, by_evidence(ev, n_ev, &pod->addrs[i]));
+	for (size_t i = 0; i < pod->n_addrs && !f; i++)
+		f = find(ifs, by_history(in, ifs, &pod->addrs[i]));
+	return f && f->state != BH_IF_IGNORED ? f : NULL;
+}
+
+static void bind_pod(struct bh_if *f, const struct bh_pic_pod *pod)
+{
+	const struct bh_pod *p = &pod->obj->pod;
+
+	if (f->state == BH_IF_ENFORCED) {
+		f->shared = true;
+		return;
+	}
+	f->state = BH_IF_ENFORCED;
+	f->pod = pod;
+	for (size_t i = 0; i < p->n_addrs; i++) {
+		if (bh_addr_is_v4(&p->addrs[i]) && !f->has4) {
+			f->has4 = true;
+			f->addr4 = p->addrs[i];
+		} else if (!bh_addr_is_v4(&p->addrs[i]) && !f->has6) {
+			f->has6 = true;
+			f->addr6 = p->addrs[i];
+		}
+	}
+}
+
+/* The MAC that an interface was first bound with stays: a pod must not talk itself into another's.
+ */
+static void keep_macs(const struct bh_bind_input *in, struct bh_ifs *ifs)
+{
+	for (size_t i = 0; i < in->n_bound; i++) {
+		const struct bh_abi_endpoint *ep = &in->bound[i].ep;
+		struct bh_if *f = find(ifs, in->bound[i].ifindex);
+
+		if (f && f->state == BH_IF_ENFORCED &&
+		    ((f->has4 && ep->flags & BH_EP_HAS_V4 &&
+		      !memcmp(ep->ip4, f->addr4.b + 12, 4)) ||
+		     (f->has6 && ep->flags & BH_EP_HAS_V6 && !memcmp(ep->ip6, f->addr6.b, 16))))
+			memcpy(f->mac.b, ep->mac, 6);
+	}
+}
+
+/* Without a MAC the pod cannot be told from its neighbours: not bound until it is known. */
+static void unbind_macless(const struct bh_bind_input *in, struct bh_ifs *ifs)
+{
+	static const struct bh_mac none;
+
+	for (size_t i = 0; i < ifs->n; i++) {
+		struct bh_if *f = &ifs->v[i];
+
+		if (f->state != BH_IF_ENFORCED || memcmp(&f->mac, &none, sizeof(none)))
+			continue;
+		ifs->unbound[ifs->n_unbound++] = (size_t)(f->pod - in->pic->pods);
+		f->state = BH_IF_QUARANTINED;
+		f->pod = NULL;
+	}
+}
+
+static bool was_left_alone(const struct bh_bind_input *in, uint32_t ifindex)
+{
+	for (size_t i = 0; i < in->n_left_alone; i++) {
+		if (in->left_alone[i] == ifindex)
+			return true;
+	}
+	return false;
+}
+
+int bh_bind(const struct bh_bind_input *in, struct bh_ifs *ret_ifs)
+{
+	__attribute__((__cleanup__(bh_ifs_done))) struct bh_ifs ifs = { 0 };
+	bh_autofree struct evidence *ev = NULL;
+	size_t n_ev = 0;
+	int r;
+
+	r = collect_ifs(in, &ifs);
+	if (r < 0)
+		return r;
+	r = collect_evidence(in, &ifs, &ev, &n_ev);
+	if (r < 0)
+		return r;
+	ifs.unbound = calloc(in->pic->n_pods + 1, sizeof(*ifs.unbound));
+	if (!ifs.unbound)
+		return -ENOMEM;
+	for (size_t i = 0; i < in->pic->n_pods; i++) {
+		const struct bh_pic_pod *pod = &in->pic->pods[i];
+		struct bh_if *f;
+
+		if (!pod->local || !pod->live)
+			continue;
+		f = locate(in, &ifs, ev, n_ev, &pod->obj->pod);
+		if (f)
+			bind_pod(f, pod);
+		else
+			ifs.unbound[ifs.n_unbound++] = i;
+	}
+	keep_macs(in, &ifs);
+	unbind_macless(in, &ifs);
+	for (size_t i = 0; i < ifs.n; i++) {
+		if (ifs.v[i].state == BH_IF_QUARANTINED &&
+		    (in->first_start || was_left_alone(in, ifs.v[i].ifindex)))
+			ifs.v[i].state = BH_IF_LEFT_ALONE;
+	}
+	*ret_ifs = ifs;
+	ifs = (struct bh_ifs){ 0 };
+	return 0;
+}
+
+void bh_ifs_done(struct bh_ifs *ifs)
+{
+	free(ifs->v);
+	free(ifs->unbound);
+	*ifs = (struct bh_ifs){ 0 };
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * bind - which host interface leads to which pod, and what becomes of the interfaces that lead to
+ * none. Pure: the model's picture and what rtnetlink says go in, a list of interfaces comes out.
+ *
+ * Evidence, best first: a host route to the pod's address (the host's own word); the address inside
+ * the other end's namespace, if it is behind one interface only (a pod with CAP_NET_ADMIN can write
+ * that, so it counts only while nobody else has the address); what was bound before.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/bh_abi.h"
+#include "bpf/links.h"
+#include "model/model.h"
+
+/* X(enumerator, label, meaning) */
+#define BH_IF_STATES(X)                                                                            \
+	X(ENFORCED, "enforced", "leads to a known pod")                                            \
+	X(QUARANTINED, "quarantined", "leads to no known pod (yet): everything is dropped")        \
+	X(LEFT_ALONE, "left-alone", "was there before the first start and leads to no known pod")  \
+	X(IGNORED, "ignored", "excluded by --ignore-interfaces")
+
+enum bh_if_state {
+#define X(id, ...) BH_IF_##id,
+	BH_IF_STATES(X)
+#undef X
+		BH_IF_MAX_
+};
+
+const char *bh_if_state_name(enum bh_if_state s);
+
+struct bh_if {
+	uint32_t ifindex;
+	char name[16];
+	enum bh_if_state state;
+	const struct bh_pic_pod *pod; /* ENFORCED only */
+	bool shared;		      /* more than one pod claims it: judged as conflict */
+	struct bh_mac mac;	      /* of the pod */
+	bool has4, has6;
+	struct bh_addr addr4, addr6;
+};
+
+struct bh_ifs {
+	struct bh_if *v; /* by ifindex; every veth that leads into another namespace */
+	size_t n;
+	/* local live pods without an interface; indexes into the picture's pods */
+	size_t *unbound;
+	size_t n_unbound;
+};
+
+/* What the datapath holds of an interface already. */
+struct bh_bound {
+	uint32_t ifindex;
+	struct bh_abi_endpoint ep;
+};
+
+struct bh_bind_input {
+	const struct bh_picture *pic;
+	const struct bh_links *links;
+	const char *const *ignore; /* fnmatch(3) patterns */
+	size_t n_ignore;
+	const struct bh_bound *bound; /* by ifindex */
+	size_t n_bound;
+	const uint32_t *left_alone; /* sorted; from earlier */
+	size_t n_left_alone;
+	bool first_start; /* what leads to no known pod now is left alone */
+};
+
+int bh_bind(const struct bh_bind_input *in, struct bh_ifs *ret_ifs);
+void bh_ifs_done(struct bh_ifs *ifs);
+const struct bh_if *bh_ifs_get(const struct bh_ifs *ifs, uint32_t ifindex); /* or NULL */
+/* The interface of @pod, or NULL. */
+const struct bh_if *bh_ifs_of_pod(const struct bh_ifs *ifs, const struct bh_pic_pod *pod);

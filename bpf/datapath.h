@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * datapath - the kernel side: loads the programs, pins the maps, attaches to interfaces, and writes
+ * the differences between what is and what should be. The only user of libbpf.
+ *
+ * Lifetime: everything that enforces is pinned below the bpffs folder: <bpffs>/v<ABI>/maps/<name>
+ * and <bpffs>/v<ABI>/links/<ifindex>-<from|to>. Closing the object, or dying, detaches nothing. A
+ * new object adopts what is pinned, swaps each program in place (no packet is missed) and goes on
+ * from the maps as they are. bh_datapath_detach_all() is the only way to open up.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/bh_abi.h"
+#include "bpf/bind.h"
+#include "bpf/ids.h"
+#include "bpf/policy.h"
+#include "common/cleanup.h"
+
+struct bh_err;
+struct bh_datapath; /* opaque */
+
+enum bh_attach { BH_ATTACH_AUTO, BH_ATTACH_TCX, BH_ATTACH_CLSACT };
+const char *bh_attach_name(enum bh_attach a); /* "auto", "tcx", "clsact" */
+
+struct bh_datapath_opts {
+	const char *bpffs;     /* folder of ours on a BPF filesystem */
+	enum bh_attach attach; /* AUTO: TCX where the kernel has it (6.6), else clsact */
+};
+
+/*
+ * Load and adopt. If there is no BPF filesystem at @bpffs one is mounted there, unless this process
+ * has a mount namespace of its own, whose end would be the end of enforcement.
+ * Needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN; CAP_SYS_RESOURCE below 5.11; CAP_SYS_ADMIN to mount.
+ * 0; -EOPNOTSUPP: the kernel lacks something (named in @err); other negative errno with @err.
+ */
+int bh_datapath_open(const struct bh_datapath_opts *opts, struct bh_datapath **ret_dp,
+		     struct bh_err *err);
+/* Leaves everything pinned. NULL is fine; returns NULL. */
+struct bh_datapath *bh_datapath_close(struct bh_datapath *dp);
+BH_DEFINE_AUTO(struct bh_datapath, bh_datapath_close)
+
+/* Remove every program, map and pin below @bpffs, of every ABI version. Needs no object. */
+int bh_datapath_detach_all(const char *bpffs, struct bh_err *err);
+
+/* True if nothing was pinned there before: the first start on this node. */
+bool bh_datapath_fresh(const struct bh_datapath *dp);
+enum bh_attach bh_datapath_attach_mode(const struct bh_datapath *dp); /* never AUTO */
+
+/* Numbers of tenants, persistent. bh_datapath_number() writes a new one through to the kernel. */
+const struct bh_ids *bh_datapath_ids(const struct bh_datapath *dp);
+int bh_datapath_number(struct bh_datapath *dp, const char *tenant, uint32_t *ret_id);
+
+/* Endpoints as the kernel has them now, sorted by ifindex; for the caller to free(). 0, -ENOMEM. */
+int bh_datapath_bound(const struct bh_datapath *dp, struct bh_bound **ret_v, size_t *ret_n);
+
+/* The set of interfaces that were there before the first start; persistent. Sorted, caller frees.
+ */
+int bh_datapath_left_alone(const struct bh_datapath *dp, uint32_t **ret_v, size_t *ret_n);
+
+struct bh_apply_result {
+	size_t writes;	 /* map entries written or deleted */
+	size_t attached; /* interfaces */
+	size_t detached;
+	size_t failures; /* of any kind; the rest was done */
+};
+
+/*
+ * Bring the kernel to @want: attach the interfaces that are enforced or quarantined, detach those
+ * that are ignored, forget those that are gone, write what differs, and raise the generation if
+ * anything did. Closing comes before opening. Takes @want over in every case. Failures are counted,
+ * the first is described in @err, and what failed is tried again by the next call. 0, or the first
+ * failure's negative errno.
+ */
+int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const struct bh_ifs *ifs,
+		      struct bh_apply_result *ret_result, struct bh_err *err);
+
+uint32_t bh_datapath_generation(const struct bh_datapath *dp);
+
+struct bh_map_info {
+	const char *name;
+	uint64_t entries, max_entries;
+	uint64_t bytes; /* kernel memory, as the kernel accounts it; 0 = not known */
+};
+
+/* @v has room for @cap; returns the number of maps. Counting flows costs: not for every second. */
+size_t bh_datapath_maps(struct bh_datapath *dp, struct bh_map_info *v, size_t cap);
+
+/* Sum over CPUs of each counter, in no order. Caller frees. 0 or negative errno. */
+struct bh_counter {
+	struct bh_abi_stat_key key;
+	struct bh_abi_stat value;
+};
+int bh_datapath_counters(const struct bh_datapath *dp, struct bh_counter **ret_v, size_t *ret_n);
+/* BH_LOSS_*, summed over CPUs. */
+int bh_datapath_losses(const struct bh_datapath *dp, uint64_t ret_v[static BH_LOSS_MAX_]);
+
+/* The ring of events: readable when bh_datapath_events() has something to deliver. */
+int bh_datapath_events_fd(const struct bh_datapath *dp);
+typedef void (*bh_event_cb)(void *ud, const struct bh_abi_event *e);
+/* Deliver what is waiting, without blocking. Number delivered or negative errno. */
+int bh_datapath_events(struct bh_datapath *dp, bh_event_cb cb, void *ud);
+
+/* What the kernel's own code says of one packet, run dry. */
+struct bh_explain_answer {
+	uint8_t verdict;  /* BH_VERDICT_* */
+	uint8_t reason;	  /* enum bh_reason */
+	uint8_t peer_cls; /* enum bh_class */
+	uint32_t peer_tenant;
+	bool grant;
+};
+/* @dir BH_DIR_*; @frame a whole Ethernet frame as the hook of @ifindex would see it. */
+int bh_datapath_explain(struct bh_datapath *dp, uint32_t ifindex, uint8_t dir, const void *frame,
+			size_t len, struct bh_explain_answer *ret_answer);

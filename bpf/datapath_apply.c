@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/datapath_priv.h"
+#include "bpf/isolate.skel.h"
+#include "common/err.h"
+
+/* One apply: what it found, what it did. */
+struct run {
+	struct bh_datapath *dp;
+	struct bh_apply_result res;
+	struct bh_err *err;
+	int first; /* failure */
+};
+
+static void failed(struct run *run, int r, const char *what)
+{
+	run->res.failures++;
+	if (run->first)
+		return;
+	run->first = r;
+	if (what)
+		(void)bh_err_set(run->err, r, "cannot write %s: %s%s", what, strerror(-r),
+				 r == -E2BIG || r == -ENOSPC ? " (the map is full)" : "");
+}
+
+static const char *const map_name[BH_PM_MAX_] = {
+#define X(id, key, value, name) [BH_PM_##id] = name,
+	BH_POLICY_MAPS(X)
+#undef X
+};
+
+/*
+ * `actual` must say what the kernel holds, or the next difference would be wrong: it is the wanted
+ * table without the rows that could not be written and with those that could not be deleted.
+ */
+static int settle(struct run *run, enum bh_policy_map m, const struct bh_table *want,
+		  const struct bh_table_diff *d, const bool *not_written, const bool *not_deleted)
+{
+	struct bh_table *actual = &run->dp->actual->maps[m], next;
+	int r = 0;
+
+	bh_table_init(&next, want->key_size, want->value_size);
+	for (size_t i = 0; i < want->n && r >= 0; i++) {
+		const void *value = bh_table_value(want, i);
+
+		if (not_written[i])
+			value = bh_table_get(actual, bh_table_key(want, i));
+		if (value)
+			r = bh_table_add(&next, bh_table_key(want, i), value);
+	}
+	for (size_t i = 0; i < d->n_deletes && r >= 0; i++) {
+		if (not_deleted[i])
+			r = bh_table_add(&next, bh_table_key(actual, d->deletes[i]),
+					 bh_table_value(actual, d->deletes[i]));
+	}
+	if (r >= 0)
+		r = bh_table_sort(&next);
+	if (r < 0) {
+		bh_table_done(&next);
+		return r;
+	}
+	bh_table_done(actual);
+	*actual = next;
+	return 0;
+}
+
+struct map_plan {
+	struct bh_table_diff d;
+	bool *not_written; /* by row of the wanted table */
+	bool *not_deleted; /* by position in d.deletes */
+};
+
+static void delete_rows(struct run *run, enum bh_policy_map m, struct map_plan *pl)
+{
+	const struct bh_table *actual = &run->dp->actual->maps[m];
+	const int fd = bh_policy_map_fd(run->dp, m);
+
+	for (size_t i = 0; i < pl->d.n_deletes; i++) {
+		if (bpf_map_delete_elem(fd, bh_table_key(actual, pl->d.deletes[i])) < 0 &&
+		    errno != ENOENT) {
+			pl->not_deleted[i] = true;
+			failed(run, -errno, map_name[m]);
+			continue;
+		}
+		run->res.writes++;
+	}
+}
+
+static void write_rows(struct run *run, enum bh_policy_map m, const struct bh_table *want,
+		       struct map_plan *pl)
+{
+	const int fd = bh_policy_map_fd(run->dp, m);
+
+	for (size_t i = 0; i < pl->d.n_upserts; i++) {
+		const size_t row = pl->d.upserts[i];
+
+		if (bpf_map_update_elem(fd, bh_table_key(want, row), bh_table_value(want, row),
+					BPF_ANY) < 0) {
+			pl->not_written[row] = true;
+			failed(run, -errno, map_name[m]);
+			continue;
+		}
+		run->res.writes++;
+	}
+}
+
+static int plan_map(struct run *run, enum bh_policy_map m, const struct bh_table *want,
+		    struct map_plan *pl)
+{
+	const int r = bh_table_diff(&run->dp->actual->maps[m], want, &pl->d);
+
+	if (r < 0)
+		return r;
+	pl->not_written = calloc(want->n + 1, sizeof(bool));
+	pl->not_deleted = calloc(pl->d.n_deletes + 1, sizeof(bool));
+	return pl->not_written && pl->not_deleted ? 0 : -ENOMEM;
+}
+
+static void plans_done(struct map_plan (*pl)[BH_PM_MAX_])
+{
+	for (int m = 0; m < BH_PM_MAX_; m++) {
+		bh_table_diff_done(&(*pl)[m].d);
+		free((*pl)[m].not_written);
+		free((*pl)[m].not_deleted);
+	}
+}
+
+/*
+ * What closes first, then what opens: grants and addresses go before others come; what is pointed
+ * at (port sets, tenants) comes before what points at it and goes after it.
+ */
+static int write_maps(struct run *run, const struct bh_policy *want)
+{
+	static const enum bh_policy_map closing[] = { BH_PM_WORLD, BH_PM_PEERS, BH_PM_ENDPOINTS,
+						      BH_PM_ADDRS };
+	static const enum bh_policy_map late[] = { BH_PM_CIDRS, BH_PM_TENANTS, BH_PM_PORTSETS };
+	__attribute__((__cleanup__(plans_done))) struct map_plan pl[BH_PM_MAX_] = { 0 };
+	int r = 0;
+
+	for (int m = 0; m < BH_PM_MAX_ && r >= 0; m++)
+		r = plan_map(run, (enum bh_policy_map)m, &want->maps[m], &pl[m]);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < sizeof(closing) / sizeof(closing[0]); i++)
+		delete_rows(run, closing[i], &pl[closing[i]]);
+	for (int m = 0; m < BH_PM_MAX_; m++)
+		write_rows(run, (enum bh_policy_map)m, &want->maps[m], &pl[m]);
+	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++)
+		delete_rows(run, late[i], &pl[late[i]]);
+	for (int m = 0; m < BH_PM_MAX_ && r >= 0; m++)
+		r = settle(run, (enum bh_policy_map)m, &want->maps[m], &pl[m].d, pl[m].not_written,
+			   pl[m].not_deleted);
+	return r;
+}
+
+static void attach_wanted(struct run *run, const struct bh_ifs *ifs)
+{
+	for (size_t i = 0; i < ifs->n; i++) {
+		const struct bh_if *f = &ifs->v[i];
+		int r;
+
+		if (f->state != BH_IF_ENFORCED && f->state != BH_IF_QUARANTINED)
+			continue;
+		if (bh_u32set_has(run->dp->attached, run->dp->n_attached, f->ifindex))
+			continue;
+		r = bh_attach_if(run->dp, f->ifindex, run->first ? NULL : run->err);
+		if (r == -ENODEV)
+			continue; /* gone already; its DELLINK is on the way */
+		if (r < 0)
+			failed(run, r, NULL);
+		else
+			run->res.attached++;
+	}
+}
+
+/* Off: interfaces that are ignored or left alone now, and those that are gone. */
+static void detach_unwanted(struct run *run, const struct bh_ifs *ifs)
+{
+	struct bh_datapath *dp = run->dp;
+
+	for (size_t i = dp->n_attached; i-- > 0;) {
+		const uint32_t ifindex = dp->attached[i];
+		const struct bh_if *f = bh_ifs_get(ifs, ifindex);
+		int r;
+
+		if (f && (f->state == BH_IF_ENFORCED || f->state == BH_IF_QUARANTINED))
+			continue;
+		r = bh_detach_if(dp->dir, ifindex, run->first ? NULL : run->err);
+		if (r < 0) {
+			failed(run, r, NULL);
+			continue;
+		}
+		bh_u32set_del(dp->attached, &dp->n_attached, ifindex);
+		run->res.detached++;
+	}
+}
+
+static void note_left_alone(struct run *run, const struct bh_ifs *ifs)
+{
+	struct bh_datapath *dp = run->dp;
+	const int fd = bpf_map__fd(dp->skel->maps.bh_left_alone);
+	const uint32_t one = 1;
+
+	for (size_t i = dp->n_left_alone; i-- > 0;) {
+		const uint32_t ifindex = dp->left_alone[i];
+		const struct bh_if *f = bh_ifs_get(ifs, ifindex);
+
+		if (f && f->state == BH_IF_LEFT_ALONE)
+			continue;
+		if (bpf_map_delete_elem(fd, &ifindex) < 0 && errno != ENOENT)
+			failed(run, -errno, "bh_left_alone");
+		else
+			bh_u32set_del(dp->left_alone, &dp->n_left_alone, ifindex);
+	}
+	for (size_t i = 0; i < ifs->n; i++) {
+		const uint32_t ifindex = ifs->v[i].ifindex;
+
+		if (ifs->v[i].state != BH_IF_LEFT_ALONE ||
+		    bh_u32set_has(dp->left_alone, dp->n_left_alone, ifindex))
+			continue;
+		if (bpf_map_update_elem(fd, &ifindex, &one, BPF_ANY) < 0 ||
+		    bh_u32set_add(&dp->left_alone, &dp->n_left_alone, &dp->cap_left_alone,
+				  ifindex) < 0)
+			failed(run, -errno, "bh_left_alone");
+	}
+}
+
+static int raise_generation(struct bh_datapath *dp)
+{
+	const int fd = bpf_map__fd(dp->skel->maps.bh_config);
+	struct bh_abi_config cfg = { 0 };
+	const uint32_t zero = 0;
+
+	if (bpf_map_lookup_elem(fd, &zero, &cfg) < 0)
+		return -errno;
+	cfg.generation++;
+	return bpf_map_update_elem(fd, &zero, &cfg, BPF_ANY) < 0 ? -errno : 0;
+}
+
+uint32_t bh_datapath_generation(const struct bh_datapath *dp)
+{
+	struct bh_abi_config cfg = { 0 };
+	const uint32_t zero = 0;
+
+	(void)bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.bh_config), &zero, &cfg);
+	return cfg.generation;
+}
+
+int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const struct bh_ifs *ifs,
+		      struct bh_apply_result *ret_result, struct bh_err *err)
+{
+	bh_auto(bh_policy_freep) struct bh_policy *taken = want;
+	struct run run = { .dp = dp, .err = err };
+	int r;
+
+	/* a pod must find its entry before its interface is judged, and lose it after */
+	r = write_maps(&run, taken);
+	if (r < 0) {
+		failed(&run, r, "policy");
+	}
+	attach_wanted(&run, ifs);
+	detach_unwanted(&run, ifs);
+	note_left_alone(&run, ifs);
+	dp->fresh = false;
+	if (run.res.writes)
+		dp->dirty = true;
+	if (dp->dirty) {
+		r = raise_generation(dp);
+		if (r < 0)
+			failed(&run, r, "bh_config");
+		else
+			dp->dirty = false;
+	}
+	*ret_result = run.res;
+	return run.first;
+}
+
+int bh_datapath_bound(const struct bh_datapath *dp, struct bh_bound **ret_v, size_t *ret_n)
+{
+	const struct bh_table *t = &dp->actual->maps[BH_PM_ENDPOINTS];
+	struct bh_bound *v = calloc(t->n + 1, sizeof(*v));
+
+	if (!v)
+		return -ENOMEM;
+	for (size_t i = 0; i < t->n; i++) {
+		memcpy(&v[i].ifindex, bh_table_key(t, i), sizeof(v[i].ifindex));
+		memcpy(&v[i].ep, bh_table_value(t, i), sizeof(v[i].ep));
+	}
+	*ret_v = v;
+	*ret_n = t->n;
+	return 0;
+}

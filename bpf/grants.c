@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bpf/grants.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/ids.h"
+#include "bpf/policy.h"
+#include "bpf/portset.h"
+#include "common/cleanup.h"
+#include "model/tenant.h"
+
+/* One tenant's grants in one direction. */
+struct side {
+	const struct bh_pic_tenant *tenant;
+	uint32_t id;
+	uint8_t dir; /* BH_DIR_* */
+	const struct bh_grant *v;
+	size_t n;
+};
+
+static void problem(struct bh_policy *p, const char *tenant, const char *text)
+{
+	struct bh_policy_problem *pr;
+
+	if (p->n_problems == BH_POLICY_MAX_PROBLEMS)
+		return;
+	pr = &p->problems[p->n_problems++];
+	(void)snprintf(pr->tenant, sizeof(pr->tenant), "%s", tenant);
+	(void)snprintf(pr->text, sizeof(pr->text), "%s", text);
+}
+
+/* Close the set and put it into PORTSETS. 1 with an id, 0 if it is empty or cannot be expressed. */
+static int publish(struct bh_policy *p, const struct side *s, struct bh_portset_builder *b,
+		   uint64_t *ret_id)
+{
+	struct bh_abi_portset set;
+	char text[128];
+	int r;
+
+	r = bh_portset_finish(b, ret_id, &set);
+	if (r == -E2BIG) {
+		(void)snprintf(
+			text, sizeof(text),
+			"spec.network.%s: over %d separate port ranges for one peer, not granted",
+			s->dir == BH_DIR_EGRESS ? "egress" : "ingress", BH_PORTSET_MAX);
+		problem(p, s->tenant->name, text);
+		*ret_id = BH_PORTS_NONE;
+		return 0;
+	}
+	if (*ret_id == BH_PORTS_NONE)
+		return 0;
+	if (*ret_id != BH_PORTS_ANY) {
+		r = bh_table_add(&p->maps[BH_PM_PORTSETS], ret_id, &set);
+		if (r < 0)
+			return r;
+	}
+	return 1;
+}
+
+/* The PEERS key that a grant speaks of. False: none (world), or somebody who does not exist. */
+static bool peer_key(const struct side *s, const struct bh_grant *g, const struct bh_ids *ids,
+		     struct bh_abi_peer_key *ret_key)
+{
+	struct bh_abi_peer_key k = { .tenant = s->id, .dir = s->dir };
+
+	switch (g->peer) {
+	case BH_GRANT_TENANT:
+		k.cls = BH_CLASS_TENANT;
+		k.peer_tenant = bh_ids_get(ids, g->tenant);
+		if (!k.peer_tenant)
+			return false;
+		break;
+	case BH_GRANT_APISERVER:
+		k.cls = BH_CLASS_APISERVER;
+		break;
+	case BH_GRANT_NODE:
+		k.cls = BH_CLASS_NODE;
+		break;
+	case BH_GRANT_METADATA:
+		k.cls = BH_CLASS_METADATA;
+		break;
+	case BH_GRANT_CIDR:
+	case BH_GRANT_SERVICE:
+		return false;
+	}
+	*ret_key = k;
+	return true;
+}
+
+static int compile_peers(struct bh_policy *p, const struct side *s, const struct bh_ids *ids)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		__attribute__((__cleanup__(bh_portset_done))) struct bh_portset_builder b = { 0 };
+		struct bh_abi_peer_key key, other;
+		uint64_t id = BH_PORTS_NONE;
+		bool seen = false;
+		int r = 0;
+
+		if (!peer_key(s, &s->v[i], ids, &key))
+			continue;
+		/* all grants towards one peer are one entry, made at the first of them */
+		for (size_t k = 0; k < s->n && r >= 0; k++) {
+			if (!peer_key(s, &s->v[k], ids, &other) ||
+			    memcmp(&key, &other, sizeof(key)))
+				continue;
+			seen = seen || k < i;
+			r = bh_portset_add(&b, &s->v[k]);
+		}
+		if (r < 0)
+			return r;
+		if (seen)
+			continue;
+		r = publish(p, s, &b, &id);
+		if (r > 0)
+			r = bh_table_add(&p->maps[BH_PM_PEERS], &key, &id);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* All of IPv4 in the 16-byte form. "::/0" means IPv6 alone, though its bits cover this too. */
+static const struct bh_prefix all_v4 = { .addr.b = { [10] = 0xff, [11] = 0xff }, .len = 96 };
+
+static bool is_v4(const struct bh_prefix *p)
+{
+	return bh_prefix_covers(&all_v4, p);
+}
+
+static int prefix_cmp(const void *a, const void *b)
+{
+	return bh_prefix_cmp(a, b);
+}
+
+/*
+ * Every prefix that is named, granted or excepted, and the root of IPv4: where the answer may
+ * change. Sorted, unique; none at all without a cidr grant.
+ */
+static int named_prefixes(const struct side *s, struct bh_prefix **ret_v, size_t *ret_n)
+{
+	bh_autofree struct bh_prefix *v = NULL;
+	size_t n = 0, out = 0;
+
+	for (size_t i = 0; i < s->n; i++)
+		n += s->v[i].peer == BH_GRANT_CIDR ? 1 + s->v[i].n_except : 0;
+	v = calloc(n + 1, sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	if (n) {
+		n = 0;
+		v[n++] = all_v4;
+	}
+	for (size_t i = 0; i < s->n; i++) {
+		if (s->v[i].peer != BH_GRANT_CIDR)
+			continue;
+		v[n++] = s->v[i].cidr;
+		for (size_t k = 0; k < s->v[i].n_except; k++)
+			v[n++] = s->v[i].except[k];
+	}
+	qsort(v, n, sizeof(*v), prefix_cmp);
+	for (size_t i = 0; i < n; i++) {
+		if (!out || bh_prefix_cmp(&v[out - 1], &v[i]))
+			v[out++] = v[i];
+	}
+	*ret_v = BH_TAKE_PTR(v);
+	*ret_n = out;
+	return 0;
+}
+
+/* Does the grant hold for all of @p? Prefixes nest or are disjoint, so it holds for all or none. */
+static bool covers(const struct bh_grant *g, const struct bh_prefix *p)
+{
+	if (g->peer != BH_GRANT_CIDR || is_v4(&g->cidr) != is_v4(p) ||
+	    !bh_prefix_covers(&g->cidr, p))
+		return false;
+	for (size_t i = 0; i < g->n_except; i++) {
+		if (bh_prefix_covers(&g->except[i], p))
+			return false; /* lies inside the cidr, so it is of its family */
+	}
+	return true;
+}
+
+static int add_world(struct bh_policy *p, const struct side *s, const struct bh_prefix *prefix,
+		     uint64_t id)
+{
+	struct bh_abi_world_key key = {
+		.prefixlen = BH_WORLD_KEY_FIXED_BITS + prefix->len,
+		.tenant = s->id,
+		.dir = s->dir,
+	};
+
+	memcpy(key.addr, prefix->addr.b, sizeof(key.addr));
+	return bh_table_add(&p->maps[BH_PM_WORLD], &key, &id);
+}
+
+/*
+ * The kernel takes the longest prefix that matches. Each prefix that is named anywhere therefore
+ * holds the union of all grants that cover it: a grant for the outer one goes on inside the inner
+ * one, and an exception ends one grant without ending another.
+ */
+static int compile_world(struct bh_policy *p, const struct side *s)
+{
+	bh_autofree struct bh_prefix *v = NULL;
+	size_t n = 0;
+	int r;
+
+	r = named_prefixes(s, &v, &n);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		__attribute__((__cleanup__(bh_portset_done))) struct bh_portset_builder b = { 0 };
+		uint64_t id = BH_PORTS_NONE;
+
+		for (size_t k = 0; k < s->n && r >= 0; k++) {
+			if (covers(&s->v[k], &v[i]))
+				r = bh_portset_add(&b, &s->v[k]);
+		}
+		if (r >= 0)
+			r = publish(p, s, &b, &id);
+		/* an empty set is an entry too: it must hide the shorter prefix */
+		if (r >= 0)
+			r = add_world(p, s, &v[i], id);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int bh_grants_compile(struct bh_policy *p, const struct bh_picture *pic, const struct bh_ids *ids)
+{
+	for (size_t i = 0; i < pic->n_tenants; i++) {
+		const struct bh_pic_tenant *t = &pic->tenants[i];
+		const uint32_t id = bh_ids_get(ids, t->name);
+		const struct side sides[] = {
+			{ t, id, BH_DIR_EGRESS, t->spec->net.egress_grants, t->spec->net.n_egress },
+			{ t, id, BH_DIR_INGRESS, t->spec->net.ingress_grants,
+			  t->spec->net.n_ingress },
+		};
+
+		if (!id) {
+			problem(p, t->name,
+				"no number left for this tenant: its pods reach nothing");
+			continue;
+		}
+		for (size_t k = 0; k < sizeof(sides) / sizeof(sides[0]); k++) {
+			int r = compile_peers(p, &sides[k], ids);
+
+			if (r >= 0)
+				r = compile_world(p, &sides[k]);
+			if (r < 0)
+				return r;
+		}
+	}
+	return 0;
+}

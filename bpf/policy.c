@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "bpf/policy.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/grants.h"
+#include "model/tenant.h"
+
+_Static_assert((int)BH_MODE_ENFORCE == 0 && (int)BH_MODE_AUDIT == 1 && (int)BH_MODE_OFF == 2,
+	       "struct bh_abi_tenant.mode");
+_Static_assert((int)BH_WORLD_PUBLIC == 0 && (int)BH_WORLD_ALL == 1 && (int)BH_WORLD_NONE == 2,
+	       "struct bh_abi_tenant.world_*");
+
+int bh_policy_new(struct bh_policy **ret_policy)
+{
+	struct bh_policy *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return -ENOMEM;
+#define X(id, key, value, name) bh_table_init(&p->maps[BH_PM_##id], sizeof(key), sizeof(value));
+	BH_POLICY_MAPS(X)
+#undef X
+	*ret_policy = p;
+	return 0;
+}
+
+struct bh_policy *bh_policy_free(struct bh_policy *p)
+{
+	if (!p)
+		return NULL;
+	for (int i = 0; i < BH_PM_MAX_; i++)
+		bh_table_done(&p->maps[i]);
+	free(p);
+	return NULL;
+}
+
+/* The tenant's number; 0 for none, or for a tenant that could get none. */
+static uint32_t number_of(const struct bh_picture *pic, const struct bh_ids *ids, uint32_t tenant)
+{
+	return tenant == BH_NO_TENANT ? 0 : bh_ids_get(ids, pic->tenants[tenant].name);
+}
+
+static int add_tenants(struct bh_policy *p, const struct bh_picture *pic, const struct bh_ids *ids)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pic->n_tenants && r >= 0; i++) {
+		const struct bh_tenant_spec *s = pic->tenants[i].spec;
+		const uint32_t id = bh_ids_get(ids, pic->tenants[i].name);
+		const struct bh_abi_tenant v = {
+			.mode = (uint8_t)s->net.mode,
+			.world_egress = (uint8_t)s->net.egress,
+			.world_ingress = (uint8_t)s->net.ingress,
+		};
+
+		if (id)
+			r = bh_table_add(&p->maps[BH_PM_TENANTS], &id, &v);
+	}
+	return r;
+}
+
+static int add_addrs(struct bh_policy *p, const struct bh_picture *pic, const struct bh_ids *ids)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pic->n_addrs && r >= 0; i++) {
+		const struct bh_pic_addr *a = &pic->addrs[i];
+		struct bh_abi_addr v = {
+			.cls = (uint8_t)a->cls,
+			.flags = (uint8_t)((a->dns ? BH_ADDR_DNS : 0) |
+					   (a->apiserver_any ? BH_ADDR_APISERVER_ANY : 0)),
+			.api_ports = { htons(a->apiserver_ports[0]), htons(a->apiserver_ports[1]) },
+		};
+
+		if (a->cls == BH_CLASS_TENANT) {
+			v.tenant = number_of(pic, ids, a->tenant);
+			if (!v.tenant)
+				v.cls = BH_CLASS_CONFLICT;
+		}
+		r = bh_table_add(&p->maps[BH_PM_ADDRS], a->addr.b, &v);
+	}
+	return r;
+}
+
+static int add_cidrs(struct bh_policy *p, const struct bh_picture *pic)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < pic->n_cidrs && r >= 0; i++) {
+		struct bh_abi_cidr_key k = { .prefixlen = pic->cidrs[i].prefix.len };
+		const struct bh_abi_cidr v = { .cls = (uint32_t)pic->cidrs[i].cls };
+
+		memcpy(k.addr, pic->cidrs[i].prefix.addr.b, sizeof(k.addr));
+		r = bh_table_add(&p->maps[BH_PM_CIDRS], &k, &v);
+	}
+	return r;
+}
+
+static void set_identity(struct bh_abi_endpoint *ep, const struct bh_if *f, uint32_t number)
+{
+	ep->role = BH_ROLE_CONFLICT;
+	ep->tenant = BH_TENANT_CONFLICT;
+	if (f->shared)
+		return;
+	switch (f->pod->cls) {
+	case BH_CLASS_TENANT:
+		if (!number)
+			return;
+		ep->role = f->pod->control_plane ? BH_ROLE_CONTROL_PLANE : BH_ROLE_TENANT;
+		ep->tenant = number;
+		return;
+	case BH_CLASS_SYSTEM:
+		ep->role = BH_ROLE_SYSTEM;
+		ep->tenant = BH_TENANT_SYSTEM;
+		return;
+	case BH_CLASS_UNASSIGNED:
+		ep->role = BH_ROLE_UNASSIGNED;
+		ep->tenant = BH_TENANT_UNASSIGNED;
+		return;
+	default:
+		return;
+	}
+}
+
+/* The pod's link-local address gets its owner's class too: neighbours ask for it by that name. */
+static int add_link_local(struct bh_policy *p, const struct bh_abi_endpoint *ep)
+{
+	static const uint8_t class_of[BH_ROLE_MAX_] = {
+		[BH_ROLE_CONFLICT] = BH_CLASS_CONFLICT,	    [BH_ROLE_TENANT] = BH_CLASS_TENANT,
+		[BH_ROLE_CONTROL_PLANE] = BH_CLASS_TENANT,  [BH_ROLE_SYSTEM] = BH_CLASS_SYSTEM,
+		[BH_ROLE_UNASSIGNED] = BH_CLASS_UNASSIGNED,
+	};
+	const struct bh_abi_addr v = {
+		.cls = class_of[ep->role],
+		.tenant = class_of[ep->role] == BH_CLASS_TENANT ? ep->tenant : 0,
+	};
+
+	return bh_table_add(&p->maps[BH_PM_ADDRS], ep->ll6, &v);
+}
+
+static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic,
+			 const struct bh_ids *ids, const struct bh_ifs *ifs)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < ifs->n && r >= 0; i++) {
+		const struct bh_if *f = &ifs->v[i];
+		struct bh_abi_endpoint ep = { 0 };
+		struct bh_addr ll;
+
+		if (f->state != BH_IF_ENFORCED)
+			continue;
+		set_identity(&ep, f, number_of(pic, ids, f->pod->tenant));
+		memcpy(ep.mac, f->mac.b, sizeof(ep.mac));
+		ll = bh_addr_eui64_ll(&f->mac);
+		memcpy(ep.ll6, ll.b, sizeof(ep.ll6));
+		if (f->has4) {
+			ep.flags |= BH_EP_HAS_V4;
+			memcpy(ep.ip4, f->addr4.b + 12, sizeof(ep.ip4));
+		}
+		if (f->has6) {
+			ep.flags |= BH_EP_HAS_V6;
+			memcpy(ep.ip6, f->addr6.b, sizeof(ep.ip6));
+		}
+		r = bh_table_add(&p->maps[BH_PM_ENDPOINTS], &f->ifindex, &ep);
+		if (r >= 0 && f->has6 && !bh_picture_addr(pic, &ll))
+			r = add_link_local(p, &ep);
+	}
+	return r;
+}
+
+/*
+ * Two endpoints with one MAC have one link-local address: nobody's then. The first row wins in
+ * bh_table_sort(), so the whole group is made a conflict before.
+ */
+static void settle_link_locals(struct bh_table *addrs)
+{
+	const size_t row = addrs->key_size + addrs->value_size;
+
+	for (size_t i = 0; i + 1 < addrs->n; i++) {
+		uint8_t *a = addrs->rows + i * row, *b = a + row;
+		const struct bh_abi_addr conflict = { .cls = BH_CLASS_CONFLICT };
+
+		if (memcmp(a, b, addrs->key_size) || !memcmp(a, b, row))
+			continue;
+		memcpy(a + addrs->key_size, &conflict, sizeof(conflict));
+		memcpy(b + addrs->key_size, &conflict, sizeof(conflict));
+	}
+}
+
+int bh_policy_build(const struct bh_picture *pic, const struct bh_ids *ids,
+		    const struct bh_ifs *ifs, struct bh_policy **ret_policy)
+{
+	bh_auto(bh_policy_freep) struct bh_policy *p = NULL;
+	int r;
+
+	r = bh_policy_new(&p);
+	if (r < 0)
+		return r;
+	r = add_tenants(p, pic, ids);
+	if (r >= 0)
+		r = add_addrs(p, pic, ids);
+	if (r >= 0)
+		r = add_cidrs(p, pic);
+	if (r >= 0)
+		r = add_endpoints(p, pic, ids, ifs);
+	if (r >= 0)
+		r = bh_grants_compile(p, pic, ids);
+	if (r < 0)
+		return r;
+	bh_table_order(&p->maps[BH_PM_ADDRS]);
+	settle_link_locals(&p->maps[BH_PM_ADDRS]);
+	for (int i = 0; i < BH_PM_MAX_; i++) {
+		/* one key with two values here is two port sets with one hash: neither is right */
+		if (bh_table_sort(&p->maps[i]) < 0)
+			return -ENOTRECOVERABLE;
+	}
+	*ret_policy = BH_TAKE_PTR(p);
+	return 0;
+}
