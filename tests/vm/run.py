@@ -1,0 +1,186 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Run test programs on other kernels: boot each in a VM (software emulation, no KVM needed).
+
+    run.py --cache DIR --out DIR --kernel RELEASE... PROGRAM...
+
+Each kernel is fetched once (fetch-kernel.sh). The guest's whole file system is an initramfs: busybox,
+the programs and their libraries, the kernel modules below, and init (init.sh). The guest's console is
+one serial port; a second one carries the results, so that kernel messages cannot garble them.
+Prints and exits like tests/run_tier.py; every test is counted once for each kernel.
+"""
+
+import argparse
+import base64
+import gzip
+import lzma
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from run_tier import EXIT_SKIP, Outcome, finish, judge_tap, last_line  # noqa: E402
+
+MODULES = ["veth", "cls_bpf", "sch_ingress", "act_mirred", "cls_u32", "tun", "bridge", "8021q", "dummy"]
+BOOT_TRIES = 3  # software emulation of new CPUs panics now and then in early boot
+QEMU = "qemu-system-x86_64"
+
+
+def libraries(program):
+    """Shared objects of a program, the dynamic loader included."""
+    out = subprocess.run(["ldd", program], check=False, capture_output=True, text=True).stdout
+    return sorted(set(re.findall(r"/[^\s]+", out)) - {str(program)})
+
+
+def unpacked(module):
+    """The bytes of a kernel module, whatever it is compressed with."""
+    if module.suffix == ".xz":
+        return lzma.decompress(module.read_bytes())
+    if module.suffix == ".zst":
+        return subprocess.run(["zstd", "-qdc", module], check=True, capture_output=True).stdout
+    if module.suffix == ".gz":
+        return gzip.decompress(module.read_bytes())
+    return module.read_bytes()
+
+
+def add_modules(kernel, root):
+    """Copy MODULES and what they need into root/modules, named in the order to load them."""
+    tree = next((kernel / "lib/modules").iterdir())
+    needs = {}
+    for line in (tree / "modules.dep").read_text().splitlines():
+        path, _, rest = line.partition(":")
+        needs[Path(path).name.split(".ko")[0].replace("-", "_")] = [path, *rest.split()]
+    loaded = []
+    for name in MODULES:
+        # modules.dep lists a module's needs in the reverse of the order they must be loaded in
+        loaded += [p for p in reversed(needs.get(name.replace("-", "_"), [])) if p not in loaded]
+    (root / "modules").mkdir()
+    for i, path in enumerate(loaded):
+        data = unpacked(tree / path)
+        (root / "modules" / f"{i:03}-{Path(path).name.split('.ko')[0]}.ko").write_bytes(data)
+
+
+def make_initramfs(kernel, programs, work):
+    root = work / "root"
+    for d in ("bin", "tests", "proc", "sys", "dev", "tmp", "run", "etc"):
+        (root / d).mkdir(parents=True)
+    shutil.copy(shutil.which("busybox"), root / "bin/busybox")
+    shutil.copy(HERE / "init.sh", root / "init")
+    add_modules(kernel, root)
+    for program in programs:
+        shutil.copy(program, root / "tests")
+        for lib in libraries(program):
+            target = root / lib.lstrip("/")
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(lib, target)
+    archive = work / "initramfs"
+    names = "\n".join(str(p.relative_to(root)) for p in sorted(root.rglob("*")))
+    cpio = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=root, input=names.encode(),
+                          check=True, capture_output=True).stdout
+    archive.write_bytes(gzip.compress(cpio, 1))
+    return archive
+
+
+def boot(kernel, archive, log, timeout):
+    """Boot once. Returns the bytes of the result port; log.console has the kernel's messages."""
+    image = next((kernel / "boot").glob("vmlinuz-*"))
+    results = Path(f"{log}.results")
+    argv = [QEMU, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-nodefaults",
+            "-display", "none", "-no-reboot", "-kernel", str(image), "-initrd", str(archive),
+            "-serial", f"file:{log}.console", "-serial", f"file:{results}",
+            "-append", f"console=ttyS0 loglevel=4 panic=-1 tests.timeout={timeout // 3}"]
+    results.write_bytes(b"")
+    try:
+        subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, capture_output=True,
+                       timeout=timeout)
+    except subprocess.TimeoutExpired:
+        pass
+    return results.read_bytes().decode(errors="replace")
+
+
+RECORD = re.compile(r"^BEGIN (\S+)\r?$(.*?)^END \1 (\d+)\r?$", re.M | re.S)
+
+
+def judge(text, programs, release):
+    """Outcome of all programs from what came out of the result port."""
+    res = Outcome()
+    seen = {}
+    for name, inner, rc in RECORD.findall(text):
+        streams = {"out": b"", "err": b""}
+        for kind, data in re.findall(r"^(out|err) (\S*)\r?$", inner, re.M):
+            streams[kind] += base64.b64decode(data)
+        out, err = (streams[s].decode(errors="replace") for s in ("out", "err"))
+        code = int(rc)
+        # the shell in the guest reports a signal as 128 + its number
+        seen[name] = (out, err, 128 - code if code > 128 else code)
+    for program in programs:
+        name = Path(program).name
+        label = f"{release} {name}"
+        if name not in seen:
+            res.fail(label, "the guest did not finish it")
+        else:
+            res.add(judge_tap(label, *seen[name]))
+    return res
+
+
+def run_kernel(release, args):
+    res = Outcome()
+    kernel = (args.cache / release).resolve()
+    fetch = subprocess.run([HERE / "fetch-kernel.sh", release, kernel], check=False, text=True,
+                           stdin=subprocess.DEVNULL, capture_output=True)
+    if fetch.returncode == EXIT_SKIP:
+        res.skip(release, last_line(fetch.stderr, "no kernel"), len(args.programs))
+        return res
+    if fetch.returncode != 0:
+        res.fail(release, last_line(fetch.stderr, "fetching the kernel failed"))
+        return res
+    log = args.out / release
+    with tempfile.TemporaryDirectory(prefix="bulkhead-vm.") as work:
+        archive = make_initramfs(kernel, args.programs, Path(work))
+        for _ in range(BOOT_TRIES):
+            text = boot(kernel, archive, log, args.timeout)
+            if text.startswith("READY"):
+                break
+    if not text.startswith("READY"):
+        console = Path(f"{log}.console")
+        res.fail(release, f"did not boot in {BOOT_TRIES} tries: "
+                          f"{last_line(console.read_text(errors='replace'), 'no output')}")
+        return res
+    res = judge(text, args.programs, release)
+    if res.failed:
+        res.lines.append(f"     output: {log}.console, {log}.results")
+    return res
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    p.add_argument("--cache", type=Path, required=True, help="folder for the kernels")
+    p.add_argument("--out", type=Path, required=True, help="folder for the guests' output")
+    p.add_argument("--kernel", action="append", required=True, help="Debian release")
+    p.add_argument("--timeout", type=int, default=420, help="for each boot with all its tests;\n"
+                   "one program may take a third of it")
+    p.add_argument("programs", nargs="+")
+    args = p.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    total = Outcome()
+    missing = [t for t in (QEMU, "busybox", "cpio", "zstd", "ldd") if not shutil.which(t)]
+    for release in args.kernel:
+        if missing:
+            total.skip(release, f"no {' '.join(missing)}", len(args.programs))
+            continue
+        res = run_kernel(release, args)
+        print(f"{release}: {res.closing()}", flush=True)
+        total.add(res)
+    for line in total.lines:
+        print(line)
+    return finish(total, "vm")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
