@@ -92,7 +92,7 @@ static void strmap_for_each__visits_every_key_once(void **state)
 	bh_strmap_for_each(m, it) {
 		int *v = it.value;
 
-		assert_int_equal(atoi(it.key), v - seen);
+		assert_int_equal((int)strtol(it.key, NULL, 10), v - seen);
 		(*v)++;
 		n++;
 	}
