@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "bpf/attach.h"
 #include "common/addr.h"
 #include "common/cleanup.h"
 
@@ -21,8 +22,6 @@ enum bh_config_action {
 	BH_CONFIG_HELP,	   /* print bh_config_help(); nothing else is set */
 	BH_CONFIG_VERSION, /* print the version; nothing else is set */
 };
-
-enum bh_config_attach { BH_ATTACH_AUTO, BH_ATTACH_TCX, BH_ATTACH_CLSACT };
 
 struct bh_config {
 	enum bh_config_action action;
@@ -38,7 +37,7 @@ struct bh_config {
 	bool no_confine;
 	int log_level;	/* enum bh_log_level */
 	int log_format; /* enum bh_log_format */
-	enum bh_config_attach attach;
+	enum bh_attach attach;
 	char **system_namespaces;
 	size_t n_system_namespaces;
 	struct bh_prefix *cluster_cidrs;

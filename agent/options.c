@@ -218,7 +218,7 @@ static int set_attach(struct bh_config *c, const char *text, struct bh_err *why)
 
 	(void)why;
 	if (r >= 0)
-		c->attach = (enum bh_config_attach)r;
+		c->attach = (enum bh_attach)r;
 	return r < 0 ? r : 0;
 }
 

@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/attach.h"
 #include "bpf/bh_abi.h"
 #include "bpf/bind.h"
 #include "bpf/ids.h"
@@ -21,9 +22,6 @@
 
 struct bh_err;
 struct bh_datapath; /* opaque */
-
-enum bh_attach { BH_ATTACH_AUTO, BH_ATTACH_TCX, BH_ATTACH_CLSACT };
-const char *bh_attach_name(enum bh_attach a); /* "auto", "tcx", "clsact" */
 
 struct bh_datapath_opts {
 	const char *bpffs;     /* folder of ours on a BPF filesystem */

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#define BH_LOG_COMP "pipeline"
+#include "agent/pipeline.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/config.h"
+#include "common/err.h"
+#include "common/log.h"
+
+struct bh_pipeline {
+	const struct bh_config *cfg;
+	struct bh_model *model;
+	struct bh_links *links;
+	struct bh_datapath *dp;
+	struct bh_picture *pic;
+	struct bh_ifs ifs;
+	struct bh_policy_problem problems[BH_POLICY_MAX_PROBLEMS];
+	size_t n_problems;
+	struct bh_apply_stats stats;
+};
+
+int bh_pipeline_new(const struct bh_config *cfg, struct bh_pipeline **ret_pl, struct bh_err *err)
+{
+	const struct bh_datapath_opts opts = { .bpffs = cfg->bpffs, .attach = cfg->attach };
+	bh_auto(bh_pipeline_freep) struct bh_pipeline *pl = calloc(1, sizeof(*pl));
+	int r;
+
+	if (!pl)
+		return -ENOMEM;
+	pl->cfg = cfg;
+	r = bh_model_new(&pl->model);
+	if (r < 0)
+		return r;
+	r = bh_links_new(&pl->links, err);
+	if (r < 0)
+		return bh_err_wrap(err, r, "reading the interfaces");
+	r = bh_datapath_open(&opts, &pl->dp, err);
+	if (r < 0)
+		return r;
+	*ret_pl = BH_TAKE_PTR(pl);
+	return 0;
+}
+
+struct bh_pipeline *bh_pipeline_free(struct bh_pipeline *pl)
+{
+	if (!pl)
+		return NULL;
+	bh_ifs_done(&pl->ifs);
+	bh_picture_free(pl->pic);
+	bh_datapath_close(pl->dp);
+	bh_links_free(pl->links);
+	bh_model_free(pl->model);
+	free(pl);
+	return NULL;
+}
+
+struct bh_model *bh_pipeline_model(struct bh_pipeline *pl)
+{
+	return pl->model;
+}
+
+struct bh_links *bh_pipeline_links(struct bh_pipeline *pl)
+{
+	return pl->links;
+}
+
+struct bh_datapath *bh_pipeline_datapath(struct bh_pipeline *pl)
+{
+	return pl->dp;
+}
+
+const struct bh_picture *bh_pipeline_picture(const struct bh_pipeline *pl)
+{
+	return pl->pic;
+}
+
+const struct bh_ifs *bh_pipeline_ifs(const struct bh_pipeline *pl)
+{
+	return &pl->ifs;
+}
+
+const struct bh_policy_problem *bh_pipeline_problems(const struct bh_pipeline *pl, size_t *ret_n)
+{
+	*ret_n = pl->n_problems;
+	return pl->problems;
+}
+
+const struct bh_apply_stats *bh_pipeline_stats(const struct bh_pipeline *pl)
+{
+	return &pl->stats;
+}
+
+static int derive(struct bh_pipeline *pl, struct bh_picture **ret_pic)
+{
+	const struct bh_config *cfg = pl->cfg;
+	size_t n_host;
+	const struct bh_addr *host = bh_links_host_addrs(pl->links, &n_host);
+	const struct bh_env env = {
+		.node = cfg->node,
+		.system_namespaces = (const char *const *)cfg->system_namespaces,
+		.n_system_namespaces = cfg->n_system_namespaces,
+		.cluster_cidrs = cfg->cluster_cidrs,
+		.n_cluster_cidrs = cfg->n_cluster_cidrs,
+		.dns_servers = cfg->dns_servers,
+		.n_dns_servers = cfg->n_dns_servers,
+		.host_addrs = host,
+		.n_host_addrs = n_host,
+		.trust_unready_nodes = cfg->trust_unready_nodes,
+	};
+
+	return bh_model_derive(pl->model, &env, ret_pic);
+}
+
+/* A tenant without a number is enforced as a conflict: closed, and said so. */
+static void number_tenants(struct bh_pipeline *pl, const struct bh_picture *pic)
+{
+	for (size_t i = 0; i < pic->n_tenants; i++) {
+		uint32_t id;
+		const int r = bh_datapath_number(pl->dp, pic->tenants[i].name, &id);
+
+		if (r < 0)
+			bh_warn_limited("tenant '%s' gets no number (%s), its pods reach nothing",
+					pic->tenants[i].name, strerror(-r));
+	}
+}
+
+static int bind_ifs(struct bh_pipeline *pl, const struct bh_picture *pic, struct bh_ifs *ret_ifs)
+{
+	bh_autofree struct bh_bound *bound = NULL;
+	bh_autofree uint32_t *left_alone = NULL;
+	struct bh_bind_input in = {
+		.pic = pic,
+		.links = pl->links,
+		.ignore = (const char *const *)pl->cfg->ignore_interfaces,
+		.n_ignore = pl->cfg->n_ignore_interfaces,
+		.first_start = bh_datapath_fresh(pl->dp),
+	};
+	int r;
+
+	r = bh_datapath_bound(pl->dp, &bound, &in.n_bound);
+	if (r >= 0)
+		r = bh_datapath_left_alone(pl->dp, &left_alone, &in.n_left_alone);
+	if (r < 0)
+		return r;
+	in.bound = bound;
+	in.left_alone = left_alone;
+	return bh_bind(&in, ret_ifs);
+}
+
+static void log_states(const struct bh_pipeline *pl, const struct bh_ifs *ifs)
+{
+	for (size_t i = 0; i < ifs->n; i++) {
+		const struct bh_if *now = &ifs->v[i], *old = bh_ifs_get(&pl->ifs, now->ifindex);
+
+		if (old && old->state == now->state)
+			continue;
+		if (now->state == BH_IF_ENFORCED)
+			bh_info("interface %s leads to pod %s/%s: enforced", now->name,
+				now->pod->obj->key.ns, now->pod->obj->key.name);
+		else
+			bh_info("interface %s: %s", now->name, bh_if_state_name(now->state));
+	}
+}
+
+/* The old picture goes last: the old interfaces point into it. */
+static void keep(struct bh_pipeline *pl, struct bh_picture *pic, struct bh_ifs *ifs)
+{
+	bh_ifs_done(&pl->ifs);
+	bh_picture_free(pl->pic);
+	pl->pic = pic;
+	pl->ifs = *ifs;
+	*ifs = (struct bh_ifs){ 0 };
+}
+
+static int run_once(struct bh_pipeline *pl, struct bh_apply_result *ret_res, struct bh_err *err)
+{
+	__attribute__((__cleanup__(bh_ifs_done))) struct bh_ifs ifs = { 0 };
+	bh_auto(bh_picture_freep) struct bh_picture *pic = NULL;
+	bh_auto(bh_policy_freep) struct bh_policy *policy = NULL;
+	int r;
+
+	r = derive(pl, &pic);
+	if (r < 0)
+		return bh_err_set(err, r, "cannot derive the picture: %s", strerror(-r));
+	number_tenants(pl, pic);
+	r = bind_ifs(pl, pic, &ifs);
+	if (r >= 0)
+		r = bh_policy_build(pic, bh_datapath_ids(pl->dp), &ifs, &policy);
+	if (r < 0)
+		return bh_err_set(err, r, "cannot build the policy: %s", strerror(-r));
+	memcpy(pl->problems, policy->problems, sizeof(pl->problems));
+	pl->n_problems = policy->n_problems;
+	r = bh_datapath_apply(pl->dp, BH_TAKE_PTR(policy), &ifs, ret_res, err);
+	/* logged by the old state's pods and the new ones': both are still there */
+	log_states(pl, &ifs);
+	keep(pl, BH_TAKE_PTR(pic), &ifs);
+	return r;
+}
+
+static void account(struct bh_pipeline *pl, double s, const struct bh_apply_result *res, int r)
+{
+	static const double bounds[BH_APPLY_N_BOUNDS] = BH_APPLY_BOUNDS;
+	struct bh_apply_stats *st = &pl->stats;
+	size_t b = 0;
+
+	while (b < BH_APPLY_N_BOUNDS && s > bounds[b])
+		b++;
+	st->buckets[b]++;
+	st->runs++;
+	st->failures += r < 0;
+	st->writes += res->writes;
+	st->last_failed = r < 0;
+	st->last_s = s;
+	st->sum_s += s;
+	if (s > st->max_s)
+		st->max_s = s;
+}
+
+static double seconds(const struct timespec *a, const struct timespec *b)
+{
+	return (double)(b->tv_sec - a->tv_sec) + (double)(b->tv_nsec - a->tv_nsec) / 1e9;
+}
+
+void bh_pipeline_run(struct bh_pipeline *pl)
+{
+	struct bh_apply_result res = { 0 };
+	struct bh_err err = { 0 };
+	struct timespec t0, t1;
+	int r;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t0);
+	r = run_once(pl, &res, &err);
+	(void)clock_gettime(CLOCK_MONOTONIC, &t1);
+	account(pl, seconds(&t0, &t1), &res, r);
+	(void)snprintf(pl->stats.last_error, sizeof(pl->stats.last_error), "%s",
+		       r < 0 ? (err.msg[0] ? err.msg : strerror(-r)) : "");
+	if (r < 0)
+		bh_warn_limited(
+			"%s; %zu writes done, %zu failed, trying again with the next change",
+			pl->stats.last_error, res.writes, res.failures);
+	else
+		bh_debug("applied: %zu writes, %zu interfaces on, %zu off, %.1f ms", res.writes,
+			 res.attached, res.detached, pl->stats.last_s * 1e3);
+}
+
+bool bh_pipeline_unsettled(const struct bh_pipeline *pl)
+{
+	if (pl->ifs.n_unbound || pl->stats.last_failed)
+		return true;
+	for (size_t i = 0; i < pl->ifs.n; i++) {
+		if (pl->ifs.v[i].state == BH_IF_QUARANTINED)
+			return true;
+	}
+	return false;
+}
+
+/* Addresses of local pods that no cluster range holds would be judged as the world's. */
+static size_t outside_cluster(const struct bh_pipeline *pl, char *line)
+{
+	const struct bh_picture *pic = pl->pic;
+
+	for (size_t i = 0; i < pic->n_pods; i++) {
+		const struct bh_pic_pod *p = &pic->pods[i];
+
+		for (size_t k = 0; p->local && p->live && k < p->obj->pod.n_addrs; k++) {
+			const struct bh_addr *a = &p->obj->pod.addrs[k];
+			char text[BH_ADDR_STRLEN];
+			bool inside = false;
+
+			for (size_t c = 0; c < pic->n_cluster_cidrs && !inside; c++)
+				inside = bh_prefix_contains(&pic->cluster_cidrs[c], a);
+			if (inside)
+				continue;
+			(void)snprintf(line, BH_READY_LINE,
+				       "pod %s/%s has %s, outside all cluster CIDRs",
+				       p->obj->key.ns, p->obj->key.name, bh_addr_str(a, text));
+			return 1;
+		}
+	}
+	return 0;
+}
+
+size_t bh_pipeline_unready(const struct bh_pipeline *pl, char buf[BH_READY_MAX][BH_READY_LINE])
+{
+	size_t n = 0;
+
+	if (!pl->pic) {
+		(void)snprintf(buf[n++], BH_READY_LINE, "nothing was applied yet");
+		return n;
+	}
+	if (pl->stats.last_failed)
+		(void)snprintf(buf[n++], BH_READY_LINE, "the last apply failed: %.150s",
+			       pl->stats.last_error);
+	n += outside_cluster(pl, buf[n]);
+	return n;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * pipeline - the one way round: model and interfaces -> picture -> interfaces bound to pods ->
+ * policy
+ * -> kernel. Holds the current picture; whoever changes the model or the links runs it again.
+ */
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/bind.h"
+#include "bpf/datapath.h"
+#include "bpf/links.h"
+#include "common/cleanup.h"
+#include "model/model.h"
+
+struct bh_config;
+struct bh_err;
+struct bh_pipeline; /* opaque */
+
+/* Upper bounds of the apply latency's histogram, in seconds; the last bucket is everything above.
+ */
+#define BH_APPLY_BOUNDS                                                                            \
+	{                                                                                          \
+		0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5                    \
+	}
+#define BH_APPLY_N_BOUNDS 11
+
+struct bh_apply_stats {
+	uint64_t runs, failures; /* failures: runs in which something failed */
+	uint64_t writes;	 /* map entries */
+	double last_s, max_s, sum_s;
+	uint64_t buckets[BH_APPLY_N_BOUNDS + 1]; /* not cumulative */
+	bool last_failed;
+	char last_error[256]; /* of the last run, "" if it succeeded */
+};
+
+/* Opens links and datapath. @cfg is borrowed and must outlive the object. */
+int bh_pipeline_new(const struct bh_config *cfg, struct bh_pipeline **ret_pl, struct bh_err *err);
+/* Leaves the kernel as it is. */
+struct bh_pipeline *bh_pipeline_free(struct bh_pipeline *pl);
+BH_DEFINE_AUTO(struct bh_pipeline, bh_pipeline_free)
+
+struct bh_model *bh_pipeline_model(struct bh_pipeline *pl);
+struct bh_links *bh_pipeline_links(struct bh_pipeline *pl);
+struct bh_datapath *bh_pipeline_datapath(struct bh_pipeline *pl);
+
+/*
+ * Run it once. Failures are logged, counted and left to the next run: what is enforced stays.
+ * Getters below are valid until the model changes, and again after the next run.
+ */
+void bh_pipeline_run(struct bh_pipeline *pl);
+
+const struct bh_picture *bh_pipeline_picture(const struct bh_pipeline *pl); /* NULL before a run */
+const struct bh_ifs *bh_pipeline_ifs(const struct bh_pipeline *pl);
+const struct bh_policy_problem *bh_pipeline_problems(const struct bh_pipeline *pl, size_t *ret_n);
+const struct bh_apply_stats *bh_pipeline_stats(const struct bh_pipeline *pl);
+/* True while a local pod has no interface or an interface no pod: ask for the other ends again. */
+bool bh_pipeline_unsettled(const struct bh_pipeline *pl);
+
+/*
+ * Why the node is not ready, one line each in @buf (BH_READY_MAX lines at most); 0 lines: ready.
+ */
+#define BH_READY_MAX 8
+#define BH_READY_LINE 192
+size_t bh_pipeline_unready(const struct bh_pipeline *pl, char buf[BH_READY_MAX][BH_READY_LINE]);
