@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/http/listen.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -11,98 +10,32 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#include "common/addr.h"
 #include "common/cleanup.h"
 #include "common/err.h"
-#include "common/parse.h"
 
 #define BACKLOG 64
 
 union sockaddr_any {
 	struct sockaddr sa;
-	struct sockaddr_in in;
-	struct sockaddr_in6 in6;
 	struct sockaddr_un un;
 };
 
-static int split_host_port(const char *addr, struct bh_addr *ret_addr, uint16_t *ret_port)
+int bh_listen_tcp(const struct sockaddr *sa, socklen_t len, struct bh_err *err)
 {
-	char host[BH_ADDR_STRLEN + 2];
-	const char *const colon = strrchr(addr, ':');
-	const size_t len = colon ? (size_t)(colon - addr) : 0;
-	const char *h = host;
-	uint64_t port;
-	int r;
-
-	if (!len || len >= sizeof(host))
-		return -EINVAL;
-	memcpy(host, addr, len);
-	host[len] = '\0';
-	if (host[0] == '[') {
-		if (host[len - 1] != ']')
-			return -EINVAL;
-		host[len - 1] = '\0';
-		h = host + 1;
-	}
-	r = bh_addr_parse(h, ret_addr);
-	if (r < 0)
-		return r;
-	/* Brackets belong to IPv6, and only to it. */
-	if (bh_addr_is_v4(ret_addr) != (h == host))
-		return -EINVAL;
-	r = bh_parse_u64(colon + 1, 0, UINT16_MAX, &port);
-	if (r < 0)
-		return r;
-	*ret_port = (uint16_t)port;
-	return 0;
-}
-
-bool bh_listen_is_loopback(const char *addr)
-{
-	struct bh_addr a;
-	uint16_t port;
-
-	if (split_host_port(addr, &a, &port) < 0)
-		return false;
-	if (bh_addr_is_v4(&a))
-		return a.b[12] == 127;
-	return !memcmp(a.b, &in6addr_loopback, sizeof(a.b));
-}
-
-int bh_listen_tcp(const char *addr, struct bh_err *err)
-{
-	union sockaddr_any sa = { 0 };
 	bh_autoclose int fd = -1;
-	struct bh_addr a;
-	socklen_t len;
-	uint16_t port;
 	const int one = 1;
 
-	if (split_host_port(addr, &a, &port) < 0)
-		return bh_err_set(err, EINVAL, "'%s': expected ADDRESS:PORT, e.g. 127.0.0.1:9400",
-				  addr);
-	if (bh_addr_is_v4(&a)) {
-		sa.in.sin_family = AF_INET;
-		sa.in.sin_port = htons(port);
-		memcpy(&sa.in.sin_addr, a.b + 12, 4);
-		len = sizeof(sa.in);
-	} else {
-		sa.in6.sin6_family = AF_INET6;
-		sa.in6.sin6_port = htons(port);
-		memcpy(&sa.in6.sin6_addr, a.b, 16);
-		len = sizeof(sa.in6);
-	}
-	fd = socket(sa.sa.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return bh_err_set(err, errno, "socket for %s", addr);
+		return bh_err_set(err, errno, "socket: %s", strerror(errno));
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) < 0 ||
-	    (sa.sa.sa_family == AF_INET6 &&
+	    (sa->sa_family == AF_INET6 &&
 	     setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &one, sizeof(one)) < 0))
-		return bh_err_set(err, errno, "socket options for %s", addr);
-	if (bind(fd, &sa.sa, len) < 0)
-		return bh_err_set(err, errno, "bind %s: %s", addr, strerror(errno));
+		return bh_err_set(err, errno, "socket options: %s", strerror(errno));
+	if (bind(fd, sa, len) < 0)
+		return bh_err_set(err, errno, "bind: %s", strerror(errno));
 	if (listen(fd, BACKLOG) < 0)
-		return bh_err_set(err, errno, "listen on %s", addr);
+		return bh_err_set(err, errno, "listen: %s", strerror(errno));
 	return BH_TAKE_FD(fd);
 }
 

@@ -3,20 +3,16 @@
 /*
  * listen - listening stream sockets, on TCP and on a UNIX path.
  */
-#include <stdbool.h>
-#include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 struct bh_err;
 
 /*
- * Listen on @addr, "127.0.0.1:9400" or "[::1]:9400": an address in canonical text, no names. An
- * IPv6 socket takes IPv6 only. Returns the fd, owned by the caller; -EINVAL for another text; the
- * errno of bind() with the address in @err.
+ * Listen on the TCP address @sa (AF_INET or AF_INET6; an IPv6 socket takes IPv6 only). Returns the
+ * fd, owned by the caller, or the errno of what failed.
  */
-int bh_listen_tcp(const char *addr, struct bh_err *err);
-/* True if @addr, as above, is a loopback address. False for a text that is not valid. */
-bool bh_listen_is_loopback(const char *addr);
+int bh_listen_tcp(const struct sockaddr *sa, socklen_t len, struct bh_err *err);
 
 /* A UNIX socket and which file it is, so that nobody else's is removed. */
 struct bh_listen_unix {
