@@ -60,6 +60,9 @@ MAX_FILE_LINES = 500
 MAX_FUNCTION_LINES = 60
 MAX_PARAMETERS = 6
 
+# callbacks whose signature a library gives
+GIVEN_SIGNATURES = {("agent/http/server.c", "on_request")}
+
 LICENCES = ["Apache-2.0", "(GPL-2.0-only OR BSD-2-Clause)",
             "(GPL-2.0-only OR BSD-2-Clause OR Apache-2.0)"]
 SOURCES = ("*.c", "*.h", "*.py", "*.sh", "*.awk", "*.mk", "*.yaml", "*.yml", "Makefile", "*/Makefile",
@@ -192,7 +195,7 @@ def parameters(tree):
                 else None
             if m and not m[1].startswith("__"):
                 count, end = count_parameters(code, m.end())
-                if count > MAX_PARAMETERS:
+                if count > MAX_PARAMETERS and (path, m[1]) not in GIVEN_SIGNATURES:
                     yield path, code.count("\n", 0, pos) + 1, f"{m[1]}() takes {count} parameters"
                 pos = end
                 continue

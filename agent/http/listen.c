@@ -88,7 +88,7 @@ int bh_listen_unix_open(const char *path, struct bh_listen_unix *ret_listen, str
 	if (!*path || strlen(path) >= sizeof(sa.un.sun_path))
 		return bh_err_set(err, ENAMETOOLONG, "socket path '%s': 1..%zu bytes", path,
 				  sizeof(sa.un.sun_path) - 1);
-	strcpy(sa.un.sun_path, path);
+	memcpy(sa.un.sun_path, path, strlen(path) + 1);
 	r = make_parent(path, err);
 	if (r < 0)
 		return r;
@@ -108,7 +108,7 @@ int bh_listen_unix_open(const char *path, struct bh_listen_unix *ret_listen, str
 		(void)unlink(path);
 		return bh_err_set(err, r, "listen on '%s'", path);
 	}
-	strcpy(l.path, path);
+	memcpy(l.path, path, strlen(path) + 1);
 	l.dev = st.st_dev;
 	l.ino = st.st_ino;
 	l.fd = BH_TAKE_FD(fd);
