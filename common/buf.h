@@ -25,8 +25,8 @@ void bh_buf_add(struct bh_buf *b, const void *data, size_t len);
 void bh_buf_str(struct bh_buf *b, const char *s);
 void bh_buf_printf(struct bh_buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /*
- * The bytes ("" if none; @ret_len may be NULL), owned by the caller. 0, -ENOMEM or -E2BIG; either way
- * the buffer is empty and usable again.
+ * The bytes ("" if none; @ret_len may be NULL), owned by the caller. 0, -ENOMEM or -E2BIG; either
+ * way the buffer is empty and usable again.
  */
 int bh_buf_take(struct bh_buf *b, char **ret_data, size_t *ret_len);
 void bh_buf_done(struct bh_buf *b); /* releases the contents */

@@ -47,20 +47,34 @@ struct bh_label {
 	char *value;
 };
 
+/*
+ * Tenants choose their pods' labels, and one object may hold over a megabyte of them. A pod with
+ * more than this keeps only those that decide something: app, release, k8s-app and managed-by.
+ */
+#define BH_POD_MAX_LABEL_BYTES 8192
+
 struct bh_labels {
-	struct bh_label *v; /* sorted by key */
+	struct bh_label *v; /* sorted by key; one block with the texts */
 	size_t n;
 };
 
 enum bh_pod_phase { BH_POD_ACTIVE, BH_POD_TERMINAL }; /* terminal = Succeeded or Failed */
+
+/*
+ * "synced", here and below: carries the label vcluster.loft.sh/managed-by or any annotation
+ * vcluster.loft.sh/object-*, so a virtual cluster's syncer made it and a tenant chose its contents.
+ */
+struct bh_namespace {
+	bool synced;
+};
 
 struct bh_pod {
 	char *uid;  /* "" if absent */
 	char *node; /* spec.nodeName, NULL if absent */
 	bool host_network;
 	enum bh_pod_phase phase;
-	bool controlled; /* has a controller reference to a StatefulSet or ReplicaSet */
-	bool synced;	 /* carries managed-by or an object-* annotation: made by a syncer */
+	bool controlled; /* has a controller reference to an apps/ StatefulSet or ReplicaSet */
+	bool synced;
 	struct bh_addr *addrs; /* podIPs, then podIP; no duplicates */
 	size_t n_addrs;
 };
@@ -77,6 +91,7 @@ struct bh_slice_port {
 };
 
 struct bh_endpoint_slice {
+	bool synced;
 	char *service; /* label kubernetes.io/service-name, NULL if absent */
 	struct bh_addr *addrs;
 	size_t n_addrs;
@@ -85,7 +100,9 @@ struct bh_endpoint_slice {
 };
 
 struct bh_node {
-	struct bh_addr *addrs; /* status.addresses and bulkhead.dev/host-addresses */
+	/* status.addresses that are IPs, then the annotation bulkhead.dev/host-addresses: a list of
+	 * addresses with commas between them, no blanks; no duplicates */
+	struct bh_addr *addrs;
 	size_t n_addrs;
 	struct bh_prefix *pod_cidrs;
 	size_t n_pod_cidrs;
@@ -97,6 +114,7 @@ struct bh_object {
 	struct bh_labels labels;
 	union {
 		struct bh_tenant_spec *tenant;
+		struct bh_namespace namespace;
 		struct bh_pod pod;
 		struct bh_service service;
 		struct bh_endpoint_slice slice;
@@ -125,5 +143,7 @@ const char *bh_object_key_str(const struct bh_object_key *k, char *buf, size_t c
 int bh_object_decode(const struct bh_json *doc, struct bh_object **ret_obj, struct bh_err *err);
 struct bh_object *bh_object_free(struct bh_object *o);
 BH_DEFINE_AUTO(struct bh_object, bh_object_free)
+/* Same key and same contents, field by field. */
+bool bh_object_equal(const struct bh_object *a, const struct bh_object *b);
 
 const char *bh_labels_get(const struct bh_labels *l, const char *key); /* or NULL */

@@ -21,7 +21,11 @@ struct bh_labels;
 #define BH_TENANT_MAX_PORTS 64	 /* for each grant */
 #define BH_TENANT_MAX_EXCEPT 64	 /* for each cidr */
 #define BH_TENANT_MAX_DNS_RULES 4096
+#define BH_TENANT_MAX_REQUIREMENTS 64 /* of one selector */
+#define BH_TENANT_MAX_VALUES 256      /* of one requirement */
+#define BH_TENANT_MAX_CLASSES 64      /* runtimeClasses */
 #define BH_TENANT_MAX_CPU_WEIGHT 10000
+#define BH_TENANT_MAX_CPU_QUOTA_MILLI 100000000 /* 100 000 cores */
 #define BH_TENANT_DEFAULT_CPU_WEIGHT 100
 
 enum bh_mode { BH_MODE_ENFORCE, BH_MODE_AUDIT, BH_MODE_OFF, BH_MODE_MAX_ };
@@ -48,7 +52,7 @@ struct bh_selector {
 bool bh_selector_matches(const struct bh_selector *s, const struct bh_labels *labels);
 
 struct bh_port_range {
-	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_ICMP (both families) */
+	uint8_t proto;	 /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP, IPPROTO_ICMP (both families) */
 	uint16_t lo, hi; /* host order, inclusive; 0..65535 where no port was given */
 };
 
@@ -79,7 +83,7 @@ struct bh_dns_rule {
 };
 
 struct bh_tenant_spec {
-	char **namespaces;
+	char **namespaces; /* sorted */
 	size_t n_namespaces;
 	bool has_selector;
 	struct bh_selector selector;
@@ -90,7 +94,7 @@ struct bh_tenant_spec {
 		bool publish_metrics;
 	} vcluster;
 
-	uint32_t cpu_weight;	 /* 1..10000 */
+	uint32_t cpu_weight;	  /* 1..10000 */
 	uint64_t cpu_quota_milli; /* 0 = none */
 
 	struct {
@@ -106,13 +110,14 @@ struct bh_tenant_spec {
 		struct bh_dns_rule *allow, *deny;
 		size_t n_allow, n_deny;
 		bool default_allow;
-		char **resolver_namespaces;
+		char **resolver_namespaces; /* sorted */
 		size_t n_resolver_namespaces;
 	} dns;
 
 	struct {
 		bool required;
-		char **classes;
+		bool any_class; /* no `runtimeClasses`: every handler that is a sandbox */
+		char **classes; /* sorted */
 		size_t n_classes;
 	} sandbox;
 };
@@ -125,3 +130,5 @@ int bh_tenant_spec_decode(const struct bh_json *spec, struct bh_tenant_spec **re
 			  struct bh_err *err);
 struct bh_tenant_spec *bh_tenant_spec_free(struct bh_tenant_spec *s);
 BH_DEFINE_AUTO(struct bh_tenant_spec, bh_tenant_spec_free)
+/* Field by field; lists in their order. */
+bool bh_tenant_spec_equal(const struct bh_tenant_spec *a, const struct bh_tenant_spec *b);
