@@ -50,7 +50,8 @@ LIBC = re.compile(
     r"wchar)\.h)$")
 
 # ---- who may log; all others return errors, and may use bh_debug() ----
-LOGGING = ["agent/main.c", "agent/enforcer.c", "agent/reporter.c", "agent/sources/*", "agent/report/*",
+LOGGING = ["agent/main.c", "agent/enforcer.c", "agent/pipeline.c", "agent/reporter.c",
+           "agent/sources/*", "agent/report/*",
            "bpf/datapath*.c", "cgroups/write*.c", "kata-glue/apply*.c", "common/log.[ch]"]
 # ---- library code that must return instead of ending the process ----
 LIBRARY_DIRS = ["common/*", "model/*", "bpf/*", "cgroups/*", "kata-glue/*", "agent/http/*",

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * docgen - the parts of docs/ that are lists in the code: docgen configuration|policy|reasons.
+ * `make docs` writes them, `make check-arch` compares them with what is checked in.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include <linux/types.h>
+
+#include "bpf/default_table.h"
+#include "bpf/reasons.h"
+#include "common/buf.h"
+#include "model/class.h"
+#include "tests/unit/config_docs.h"
+
+#define MADE_BY "<!-- Made by `make docs` from %s; do not edit. -->\n\n"
+
+/* X-macro texts hold no Markdown of their own; a bar would end a table's cell. */
+static void cell(const char *text)
+{
+	(void)putchar(' ');
+	for (; *text; text++) {
+		if (*text == '|')
+			(void)putchar('\\');
+		(void)putchar(*text);
+	}
+	(void)fputs(" |", stdout);
+}
+
+static void reasons(void)
+{
+	static const struct {
+		const char *name, *meaning;
+	} list[] = {
+#define X(id, name, meaning) { name, meaning },
+		BH_REASONS(X)
+#undef X
+	};
+
+	printf("# Reasons\n\n" MADE_BY, "bpf/reasons.h");
+	printf("Why a packet was dropped, or would have been (mode `audit`, system pods). The same word\n"
+	       "is the `reason` of an event, the `reason` label of the drop metrics, and what\n"
+	       "`bulkheadctl` prints. New reasons are added at the end; a number is never reused.\n\n");
+	printf("| number | reason | meaning |\n|---|---|---|\n");
+	for (size_t i = 0; i < sizeof(list) / sizeof(*list); i++) {
+		printf("| %zu | `%s` |", i, list[i].name);
+		cell(list[i].meaning);
+		(void)putchar('\n');
+	}
+}
+
+struct relation {
+	unsigned int bit;
+	const char *name, *meaning;
+};
+
+/* Rows of the table: the endpoint's own tenant, then every class. */
+static const struct relation relations[] = {
+	{ BH_REL_OWN, "own tenant", "a pod of the same tenant" },
+#define X(id, name, meaning) { BH_CLASS_##id, name, meaning },
+	BH_CLASSES(X)
+#undef X
+};
+
+static const struct {
+	int role;
+	unsigned int to, from;
+} table[] = {
+#define X(role, to, from) { BH_ROLE_##role, to, from },
+	BH_DEFAULT_TABLE(X)
+#undef X
+};
+
+static const char *const roles[] = {
+#define X(id, name, meaning) name,
+	BH_ROLES(X)
+#undef X
+};
+
+#define N(array) (sizeof(array) / sizeof(*(array)))
+
+static void policy_table(const char *title, const char *peer, int from)
+{
+	printf("\n## %s\n\n| %s |", title, peer);
+	for (size_t i = 0; i < N(table); i++)
+		printf(" %s |", roles[table[i].role]);
+	printf("\n|---|");
+	for (size_t i = 0; i < N(table); i++)
+		printf("---|");
+	(void)putchar('\n');
+	for (size_t r = 0; r < N(relations); r++) {
+		const int tenant = relations[r].bit == BH_CLASS_TENANT;
+
+		printf("| %s |", tenant ? "another tenant" : relations[r].name);
+		for (size_t i = 0; i < N(table); i++) {
+			const unsigned int bits = from ? table[i].from : table[i].to;
+
+			printf(" %s |", bits & BH_BIT(relations[r].bit) ? "**allow**" : "deny");
+		}
+		(void)putchar('\n');
+	}
+}
+
+static void policy(void)
+{
+	printf("# Default policy\n\n" MADE_BY, "bpf/default_table.h and model/class.h");
+	printf("What an endpoint may reach and be reached by when no grant says more (mode `enforce`).\n"
+	       "Replies to an allowed flow pass. Both ends judge: a packet between two pods needs the\n"
+	       "sender's and the receiver's consent. Host traffic is class `node`. Endpoints of role\n"
+	       "`system` are never dropped: their checks only count.\n\n");
+	printf("| role | what it is |\n|---|---|\n");
+#define X(id, name, meaning) printf("| `%s` | %s |\n", name, meaning);
+	BH_ROLES(X)
+#undef X
+	printf("\n| peer | what it is |\n|---|---|\n");
+	for (size_t r = 0; r < N(relations); r++) {
+		printf("| `%s` |", relations[r].name);
+		cell(relations[r].meaning);
+		(void)putchar('\n');
+	}
+	policy_table("New flows from the pod", "to \\ role", 0);
+	policy_table("New flows to the pod", "from \\ role", 1);
+}
+
+static int configuration(void)
+{
+	bh_autobuf b = BH_BUF_INIT;
+
+	config_docs(&b);
+	return b.error || fwrite(b.data, 1, b.len, stdout) != b.len ? -1 : 0;
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc == 2 ? argv[1] : "";
+	int r = 0;
+
+	if (strcmp(what, "configuration") == 0) {
+		r = configuration();
+	} else if (strcmp(what, "policy") == 0) {
+		policy();
+	} else if (strcmp(what, "reasons") == 0) {
+		reasons();
+	} else {
+		(void)fprintf(stderr, "usage: docgen configuration|policy|reasons\n");
+		return 2;
+	}
+	if (r < 0 || fflush(stdout) != 0) {
+		(void)fprintf(stderr, "docgen: cannot write %s\n", what);
+		return 1;
+	}
+	return 0;
+}
