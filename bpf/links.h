@@ -5,8 +5,8 @@
  * namespaces, what is behind them (MAC, addresses), which addresses are the host's own, which host
  * routes point at which interface. The only user of libnl. Reads only; changes nothing.
  *
- * The other end of a veth is asked through its nsid (IFLA_TARGET_NETNSID), so no namespace is entered
- * and no path under /run/netns is needed.
+ * The other end of a veth is asked through its nsid (IFLA_TARGET_NETNSID), so no namespace is
+ * entered and no path under /run/netns is needed.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -45,9 +45,9 @@ int bh_links_fd(const struct bh_links *l);
 
 /*
  * Read what is waiting, without blocking. 1 if anything that the getters return changed, 0 if not,
- * or negative errno: what is known stays as it was, and the next call tries again. A socket overrun is
- * healed by reading everything again. More than 4096 interfaces, 65536 addresses or 65536 host routes
- * are -E2BIG. Other ends need CAP_NET_ADMIN; one that went meanwhile is only not known.
+ * or negative errno: what is known stays as it was, and the next call tries again. A socket overrun
+ * is healed by reading everything again. More than 4096 interfaces, 65536 addresses or 65536 host
+ * routes are -E2BIG. Other ends need CAP_NET_ADMIN; one that went meanwhile is only not known.
  */
 int bh_links_dispatch(struct bh_links *l, struct bh_err *err);
 
@@ -69,6 +69,7 @@ const struct bh_addr *bh_links_host_addrs(const struct bh_links *l, size_t *ret_
 
 /*
  * The interface that a host route (/32, /128, no gateway, in any table but local) to @a names; of
- * several the one in table main, with the lowest metric. 0 if there is none, or @a is the host's own.
+ * several the one in table main, with the lowest metric. 0 if there is none, or @a is the host's
+ * own.
  */
 uint32_t bh_links_route(const struct bh_links *l, const struct bh_addr *a);

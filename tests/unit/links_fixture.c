@@ -27,7 +27,7 @@ void lt_need_root(void)
 {
 	if (geteuid() == 0)
 		return;
-	print_message("skipped: making network namespaces needs root\n");
+	print_message("skip: making network namespaces needs root\n");
 	skip();
 }
 
