@@ -18,7 +18,7 @@ LAYERS = {
     # agent/loop is the one event loop, which everything that waits is plugged into
     "agent/http": ["common", "agent/loop.h"],
     "agent/sources": ["common", "model", "agent/http", "agent/loop.h"],
-    "agent/report": ["common", "model", "agent/http", "agent/loop.h", "bpf/reasons.h",
+    "agent/report": ["common", "model", "agent/http", "agent/loop.h", "bpf/bh_abi.h", "bpf/reasons.h",
                      "bpf/snapshot.h", "cgroups/snapshot.h", "kata-glue/snapshot.h"],
     "agent": ["common", "model", "bpf", "cgroups", "kata-glue", "agent/http", "agent/sources",
               "agent/report"],
