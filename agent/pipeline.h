@@ -33,7 +33,7 @@ struct bh_apply_stats {
 	double last_s, max_s, sum_s;
 	uint64_t buckets[BH_APPLY_N_BOUNDS + 1]; /* not cumulative */
 	bool last_failed;
-	char last_error[256]; /* of the last run, "" if it succeeded */
+	char last_error[512]; /* of the last run, "" if it succeeded */
 };
 
 /* Opens links and datapath. @cfg is borrowed and must outlive the object. */

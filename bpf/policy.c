@@ -166,7 +166,7 @@ static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic,
 			memcpy(ep.ip6, f->addr6.b, sizeof(ep.ip6));
 		}
 		r = bh_table_add(&p->maps[BH_PM_ENDPOINTS], &f->ifindex, &ep);
-		if (r >= 0 && f->has6 && !bh_picture_addr(pic, &ll))
+		if (r >= 0 && !bh_picture_addr(pic, &ll))
 			r = add_link_local(p, &ep);
 	}
 	return r;

@@ -162,7 +162,8 @@ inline_step __u8 nd_options(struct pkt *p, __u32 off, __u32 left)
 
 inline_step int is_own6(const struct bh_abi_endpoint *ep, const union ip16 *a)
 {
-	return ep->flags & BH_EP_HAS_V6 && (ip16_equal(a, ep->ip6) || ip16_equal(a, ep->ll6));
+	/* every interface has a link-local address, in an IPv4-only cluster too */
+	return ip16_equal(a, ep->ll6) || (ep->flags & BH_EP_HAS_V6 && ip16_equal(a, ep->ip6));
 }
 
 /* ff02::1:ffXX:XXXX of @target (RFC 4291 2.7.1) */

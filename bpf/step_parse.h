@@ -174,6 +174,8 @@ inline_step __u8 ip6_identity(struct pkt *p)
 {
 	const struct bh_abi_endpoint *ep = p->ep;
 
+	if (!(ep->flags & BH_EP_HAS_V6))
+		return p->dir == BH_DIR_EGRESS ? BH_REASON_SRC_ADDR : BH_REASON_DST_ADDR;
 	if (p->dir == BH_DIR_EGRESS && !ip16_equal(&p->saddr, ep->ip6))
 		return BH_REASON_SRC_ADDR;
 	if (ip16_is_multicast6(&p->daddr))
@@ -199,8 +201,6 @@ inline_step __u8 step_ip6(struct pkt *p)
 		return BH_REASON_IP_MALFORMED;
 	if (ETH_LEN + IP6_LEN + plen > p->skb->len)
 		return BH_REASON_TRUNCATED;
-	if (!(p->ep->flags & BH_EP_HAS_V6))
-		return p->dir == BH_DIR_EGRESS ? BH_REASON_SRC_ADDR : BH_REASON_DST_ADDR;
 	p->l4_off = ETH_LEN + IP6_LEN;
 	p->l4_len = plen;
 	if (ip.nexthdr == 0)
