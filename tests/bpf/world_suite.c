@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <bpf/libbpf.h>
+#include <linux/pkt_cls.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/isolate.skel.h"
+#include "tests/bpf/world.h"
+
+struct item {
+	struct world *w;
+	const struct world_row *row; /* NULL: a function */
+};
+
+struct world_suite {
+	struct world w;
+	struct CMUnitTest *tests;
+	struct item *items;
+	size_t n, cap;
+};
+
+struct world_suite *suite_new(void)
+{
+	struct world_suite *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		abort();
+	return s;
+}
+
+static struct CMUnitTest *grow(struct world_suite *s, const struct world_row *row)
+{
+	if (s->n == s->cap) {
+		s->cap = s->cap ? s->cap * 2 : 64;
+		s->tests = reallocarray(s->tests, s->cap, sizeof(*s->tests));
+		s->items = reallocarray(s->items, s->cap, sizeof(*s->items));
+		if (!s->tests || !s->items)
+			abort();
+	}
+	s->items[s->n] = (struct item){ .row = row };
+	s->tests[s->n] = (struct CMUnitTest){ 0 };
+	return &s->tests[s->n++];
+}
+
+static void check_answer(const struct world_row *row, const char *how, const struct world_answer *a)
+{
+	if (a->error)
+		fail_msg("%s: the test run failed: %s", how, strerror(-a->error));
+	if (a->verdict != row->verdict || a->reason != row->reason)
+		fail_msg("%s: %s %s, expected %s %s", how, world_verdict_name(a->verdict),
+			 world_reason_name(a->reason), world_verdict_name(row->verdict),
+			 world_reason_name(row->reason));
+	assert_int_equal((int)a->action,
+			 row->verdict == BH_VERDICT_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC);
+}
+
+static void check_no_trace(struct world *w)
+{
+	struct bh_abi_event e;
+
+	assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_flows)), 0);
+	assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_stats)), 0);
+	assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_event_limits)), 0);
+	assert_int_equal(world_events(w, &e, 1), 0);
+}
+
+void suite_check_row(struct world *w, const struct world_row *row)
+{
+	struct world_run run = { .pkt = row->pkt, .dir = row->dir, .dry = true };
+	struct world_answer a;
+	struct bh_abi_event e;
+	struct pkt_frame f;
+
+	world_build(w, row->pkt, row->dir, &f);
+	world_become(w, WORLD_IFINDEX, row->who);
+	world_forget(w);
+	a = world_run_frame(w, &run, &f);
+	check_answer(row, "explain", &a);
+	check_no_trace(w);
+
+	run.dry = false;
+	a = world_run_frame(w, &run, &f);
+	check_answer(row, "real", &a);
+	assert_int_equal(a.bytes, f.len);
+	assert_int_equal(world_events(w, &e, 1), row->verdict == BH_VERDICT_PASS ? 0 : 1);
+
+	/* how many bytes are in the linear part is the sender's choice */
+	if (!w->has_linear)
+		return;
+	world_forget(w);
+	run.linear = 14;
+	a = world_run_frame(w, &run, &f);
+	check_answer(row, "linear part of 14 bytes", &a);
+}
+
+static void run_row(void **state)
+{
+	const struct item *it = *state;
+
+	suite_check_row(it->w, it->row);
+}
+
+void suite_rows(struct world_suite *s, const struct world_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct CMUnitTest *t = grow(s, &rows[i]);
+
+		t->name = strdup(rows[i].name);
+		t->test_func = run_row;
+	}
+}
+
+void suite_test(struct world_suite *s, const char *name, CMUnitTestFunction fn)
+{
+	struct CMUnitTest *t = grow(s, NULL);
+
+	t->name = strdup(name);
+	t->test_func = fn;
+}
+
+static int start(void **state)
+{
+	world_forget(*state);
+	world_generation(*state, 1);
+	return 0;
+}
+
+int suite_run(struct world_suite *s, const char *name)
+{
+	int r;
+
+	if (world_open(&s->w) < 0)
+		return 1;
+	for (size_t i = 0; i < s->n; i++) {
+		s->items[i].w = &s->w;
+		s->tests[i].initial_state = s->items[i].row ? (void *)&s->items[i] : &s->w;
+		if (!s->items[i].row)
+			s->tests[i].setup_func = start;
+	}
+	r = _cmocka_run_group_tests(name, s->tests, s->n, NULL, NULL);
+	world_close(&s->w);
+	for (size_t i = 0; i < s->n; i++)
+		free((char *)(uintptr_t)s->tests[i].name);
+	free(s->tests);
+	free(s->items);
+	free(s);
+	return r ? 1 : 0;
+}
