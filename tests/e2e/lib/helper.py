@@ -251,9 +251,6 @@ class Helper:
     async def op_capture_wait(self, **kw):
         return await self.wire.capture_wait(**kw)
 
-    async def op_capture_stop(self, **kw):
-        return self.wire.capture_stop(asyncio.get_running_loop(), **kw)
-
     async def handle(self, line):
         request = json.loads(line)
         out = {"id": request.pop("id")}

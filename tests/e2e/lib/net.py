@@ -91,7 +91,7 @@ def _unique(prefix):
 class Pod(Netns):
     """eth0 and addresses; `host_if` is the other end, on its node."""
 
-    def __init__(self, node, name, number):
+    def __init__(self, node, name, number, serve):
         super().__init__(name)
         self.node = node
         self.namespace = None  # of Kubernetes; set by whoever writes the manifests
@@ -103,7 +103,8 @@ class Pod(Netns):
                     "link set eth0 up")
             node.wire(self)
             self.wait_running("eth0")
-            self.serve()
+            if serve:
+                self.serve()
         except BaseException:
             self.close()
             raise
@@ -140,8 +141,8 @@ class Node(Netns):
             self.close()
             raise
 
-    def add_pod(self, name):
-        pod = Pod(self, name, 10 + len(self.pods))
+    def add_pod(self, name, serve=True):
+        pod = Pod(self, name, 10 + len(self.pods), serve)
         self.pods.append(pod)
         self.network.own(pod)
         return pod

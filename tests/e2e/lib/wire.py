@@ -97,9 +97,3 @@ class Wire:
         out = list(frames)
         frames.clear()
         return out
-
-    def capture_stop(self, loop, ifname):
-        s, frames, _ = self.captures.pop(ifname)
-        loop.remove_reader(s)
-        s.close()
-        return frames
