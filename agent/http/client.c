@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/http/client.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/un.h>
@@ -176,4 +177,19 @@ int bh_http_get_lines(const char *socket_path, const char *target, bh_http_line_
 		return r;
 	*ret_answer = answer;
 	return 0;
+}
+
+void bh_http_target_add(struct bh_buf *b, const char *key, const char *value)
+{
+	bh_buf_str(b, b->data && strchr(b->data, '?') ? "&" : "?");
+	bh_buf_str(b, key);
+	bh_buf_str(b, "=");
+	for (; *value; value++) {
+		const unsigned char c = (unsigned char)*value;
+
+		if (c < 0x80 && (isalnum(c) || strchr("-._~", c)))
+			bh_buf_add(b, value, 1);
+		else
+			bh_buf_printf(b, "%%%02X", c);
+	}
 }

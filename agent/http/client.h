@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct bh_buf;
 struct bh_err;
 
 struct bh_http_answer {
@@ -36,3 +37,9 @@ typedef int (*bh_http_line_fn)(void *ud, const char *line, size_t len);
  */
 int bh_http_get_lines(const char *socket_path, const char *target, bh_http_line_fn fn, void *ud,
 		      struct bh_http_answer *ret_answer, struct bh_err *err);
+
+/*
+ * Append "?key=value", or "&key=value" when @b has a '?' already, with everything but unreserved
+ * characters (RFC 3986) escaped. @key must need no escape.
+ */
+void bh_http_target_add(struct bh_buf *b, const char *key, const char *value);

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "agent/http/target.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
-#include "common/buf.h"
 #include "common/err.h"
 
 static int hex_digit(char c)
@@ -113,19 +111,4 @@ const char *bh_http_target_get(const struct bh_http_target *t, const char *key)
 			return t->params[i].value;
 	}
 	return NULL;
-}
-
-void bh_http_target_add(struct bh_buf *b, const char *key, const char *value)
-{
-	bh_buf_str(b, b->data && strchr(b->data, '?') ? "&" : "?");
-	bh_buf_str(b, key);
-	bh_buf_str(b, "=");
-	for (; *value; value++) {
-		const unsigned char c = (unsigned char)*value;
-
-		if (c < 0x80 && (isalnum(c) || strchr("-._~", c)))
-			bh_buf_add(b, value, 1);
-		else
-			bh_buf_printf(b, "%%%02X", c);
-	}
 }

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * target - the request target of an HTTP request ("/v1/explain?src=a%2Fb"): strict decoding for
- * the server, encoding for the client. Pure. The text comes from a peer and is hostile input.
+ * target - the request target of an HTTP request ("/v1/explain?src=a%2Fb"): strict decoding. Pure.
+ * The text comes from a peer and is hostile input.
  */
 #include <stddef.h>
 
-struct bh_buf;
 struct bh_err;
 
 #define BH_HTTP_MAX_TARGET 2048 /* bytes, path and query, before decoding */
@@ -31,9 +30,3 @@ struct bh_http_target {
  */
 int bh_http_target_parse(const char *raw, struct bh_http_target *ret_target, struct bh_err *err);
 const char *bh_http_target_get(const struct bh_http_target *t, const char *key); /* or NULL */
-
-/*
- * Append "?key=value", or "&key=value" when @b has a '?' already, with everything but unreserved
- * characters (RFC 3986) escaped. @key must need no escape.
- */
-void bh_http_target_add(struct bh_buf *b, const char *key, const char *value);

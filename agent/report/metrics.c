@@ -185,15 +185,12 @@ static void tenant_pods(const struct writer *w)
 
 static void tenant_info(const struct writer *w)
 {
-	static const char *const mode[] = {
-		[BH_MODE_ENFORCE] = "enforce", [BH_MODE_AUDIT] = "audit", [BH_MODE_OFF] = "off"
-	};
 	const struct bh_snapshot *s = w->in->snapshot;
 
 	for (size_t i = 0; i < s->n_tenants; i++)
 		sample(w,
 		       (const struct label[]){ { "tenant", s->tenants[i].name },
-					       { "mode", mode[s->tenants[i].mode] },
+					       { "mode", bh_mode_name(s->tenants[i].mode) },
 					       { NULL, NULL } },
 		       1);
 }

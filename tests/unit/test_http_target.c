@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "agent/http/client.h"
 #include "agent/http/target.h"
 #include "common/buf.h"
 #include "common/err.h"
