@@ -31,8 +31,12 @@ def pod(namespace_name, name, node, addresses=(), **more):
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec, "status": status}
 
 
-def node(name, addresses, pod_cidrs, ready=True):
-    return {"apiVersion": "v1", "kind": "Node", "metadata": {"name": name},
+def node(name, addresses, pod_cidrs, ready=True, host_addresses=()):
+    """host_addresses: what its agent would publish."""
+    meta = {"name": name}
+    if host_addresses:
+        meta["annotations"] = {"bulkhead.dev/host-addresses": ",".join(host_addresses)}
+    return {"apiVersion": "v1", "kind": "Node", "metadata": meta,
             "spec": {"podCIDR": pod_cidrs[0], "podCIDRs": list(pod_cidrs)},
             "status": {"addresses": [{"type": "InternalIP", "address": a} for a in addresses],
                        "conditions": [{"type": "BulkheadReady",
@@ -40,9 +44,10 @@ def node(name, addresses, pod_cidrs, ready=True):
 
 
 def of_node(net_node, ready=True):
-    """The Node object of a lib.net.Node."""
-    return node(net_node.name, net_node.addresses(4)[:1] + net_node.addresses(6)[:1],
-                [net_node.pod_cidr4, net_node.pod_cidr6], ready)
+    """The Node object of a lib.net.Node, as with an agent on it."""
+    return node(net_node.name, [net_node.ip4, net_node.ip6],
+                [net_node.pod_cidr4, net_node.pod_cidr6], ready,
+                [net_node.gateway4, net_node.gateway6, *net_node.underlay])
 
 
 def of_pod(net_pod, namespace_name, **more):

@@ -128,6 +128,7 @@ class Node(Netns):
         self.uplink = f"upl{index}"
         self.ip4 = f"172.20.{index}.10"
         self.ip6 = f"fd99:20:{index}::10"
+        self.underlay = []  # addresses on links to other nodes
         self.pods = []
         try:
             self.sysctl({"net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1,
@@ -250,8 +251,9 @@ class Network:
         b.ip(f"link set und{a.index} up")
         for me, other in ((a, b), (b, a)):
             dev = f"und{other.index}"
-            me.ip(f"addr add 192.168.77.{me.index}/24 dev {dev}",
-                  f"addr add fd77::{me.index}/64 dev {dev} nodad")
+            me.underlay += [f"192.168.77.{me.index}", f"fd77::{me.index}"]
+            me.ip(f"addr add {me.underlay[-2]}/24 dev {dev}",
+                  f"addr add {me.underlay[-1]}/64 dev {dev} nodad")
             me.wait_running(dev)
             me.ip(f"route add {other.pod_cidr4} via 192.168.77.{other.index}",
                   f"route add {other.pod_cidr6} via fd77::{other.index}")
