@@ -68,102 +68,103 @@ static void model_objects__put_in_any_order__sorted(void **state)
 }
 
 /* Each differs from the first of its kind in one thing that is read; the texts are equal else. */
-static void model_put__equal_or_changed_object__version_tells(void **state)
-{
 #define SLICE(rest)                                                                                \
 	"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: s}, "             \
 	"addressType: IPv4, " rest "}"
 #define POD_REST(rest) YAML_POD "a, name: p" rest
 #define TENANT(spec) YAML_TENANT "t}, spec: {" spec "}}"
 #define NET(net) TENANT("network: {" net "}")
-	static const char *const rows[] = {
-		POD_REST("}, spec: {nodeName: n1}}"),
-		POD_REST("}, spec: {nodeName: n2}}"),
-		POD_REST("}}"),
-		POD_REST(", uid: u}}"),
-		POD_REST("}, spec: {hostNetwork: true}}"),
-		POD_REST("}, status: {phase: Failed}}"),
-		POD_REST("}, status: {podIP: 10.0.0.1}}"),
-		POD_REST("}, status: {podIP: 10.0.0.2}}"),
-		POD_REST(", labels: {a: b}}}"),
-		POD_REST(", labels: {a: c}}}"),
-		POD_REST(", labels: {b: c}}}"),
-		POD_REST(", annotations: {vcluster.loft.sh/object-uid: u}}}"),
-		YAML_NS "a}}",
-		YAML_NS "a, labels: {a: b}}}",
-		YAML_NS "a, annotations: {vcluster.loft.sh/object-uid: u}}}",
-		YAML_NODE "a}}",
-		YAML_NODE "a}, spec: {podCIDR: 10.0.0.0/24}}",
-		YAML_NODE "a}, spec: {podCIDR: 10.0.1.0/24}}",
-		YAML_NODE "a}, status: {conditions: [{type: BulkheadReady, status: 'True'}]}}",
-		YAML_NODE "a, annotations: {bulkhead.dev/host-addresses: 10.0.0.1}}}",
-		SLICE("ports: []"),
-		SLICE("ports: [{port: 80}]"),
-		SLICE("ports: [{port: 81}]"),
-		SLICE("ports: [{port: 81, protocol: UDP}]"),
-		SLICE("endpoints: [{addresses: [10.0.0.1]}]"),
-		"{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {clusterIP: 10.0.0.1}}",
-		"{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {clusterIP: 10.0.0.2}}",
-		TENANT(""),
-		TENANT("namespaces: [a]"),
-		TENANT("namespaces: [b]"),
-		TENANT("namespaceSelector: {}"),
-		TENANT("namespaceSelector: {matchLabels: {a: b}}"),
-		TENANT("namespaceSelector: {matchLabels: {a: c}}"),
-		TENANT("namespaceSelector: {matchExpressions: [{key: a, operator: Exists}]}"),
-		TENANT("virtualCluster: {name: v, namespace: a}"),
-		TENANT("virtualCluster: {name: w, namespace: a}"),
-		TENANT("virtualCluster: {name: v, namespace: b}"),
-		TENANT("virtualCluster: {name: v, namespace: b, publishMetrics: true}"),
-		TENANT("cpu: {weight: 7}"),
-		TENANT("cpu: {quota: 7m}"),
-		NET("mode: audit"),
-		NET("world: {egress: none}"),
-		NET("world: {ingress: none}"),
-		NET("otherInterfaces: deny"),
-		NET("egress: [{to: {node: true}}]"),
-		NET("egress: [{to: {metadata: true}}]"),
-		NET("egress: [{to: {node: true}, ports: []}]"),
-		NET("egress: [{to: {node: true}, ports: [{protocol: TCP}]}]"),
-		NET("egress: [{to: {node: true}, ports: [{protocol: UDP}]}]"),
-		NET("egress: [{to: {node: true}, ports: [{protocol: UDP, port: 1}]}]"),
-		NET("egress: [{to: {tenant: a}}]"),
-		NET("egress: [{to: {tenant: b}}]"),
-		NET("ingress: [{from: {tenant: b}}]"),
-		NET("egress: [{to: {cidr: 10.0.0.0/8}}]"),
-		NET("egress: [{to: {cidr: 11.0.0.0/8}}]"),
-		NET("egress: [{to: {cidr: 11.0.0.0/8, except: [11.1.0.0/16]}}]"),
-		NET("egress: [{to: {cidr: 11.0.0.0/8, except: [11.2.0.0/16]}}]"),
-		NET("egress: [{to: {service: {namespace: a, name: b}}}]"),
-		NET("egress: [{to: {service: {namespace: a, name: c}}}]"),
-		TENANT("dns: {mode: audit}"),
-		TENANT("dns: {allow: [a.b]}"),
-		TENANT("dns: {allow: ['*.a.b']}"),
-		TENANT("dns: {deny: [a.b]}"),
-		TENANT("dns: {default: deny}"),
-		TENANT("dns: {resolverNamespaces: [a]}"),
-		TENANT("sandbox: {required: true}"),
-		TENANT("sandbox: {runtimeClasses: []}"),
-		TENANT("sandbox: {runtimeClasses: [kata]}"),
-	};
+static const char *const variants[] = {
+	POD_REST("}, spec: {nodeName: n1}}"),
+	POD_REST("}, spec: {nodeName: n2}}"),
+	POD_REST("}}"),
+	POD_REST(", uid: u}}"),
+	POD_REST("}, spec: {hostNetwork: true}}"),
+	POD_REST("}, status: {phase: Failed}}"),
+	POD_REST("}, status: {podIP: 10.0.0.1}}"),
+	POD_REST("}, status: {podIP: 10.0.0.2}}"),
+	POD_REST(", labels: {a: b}}}"),
+	POD_REST(", labels: {a: c}}}"),
+	POD_REST(", labels: {b: c}}}"),
+	POD_REST(", annotations: {vcluster.loft.sh/object-uid: u}}}"),
+	YAML_NS "a}}",
+	YAML_NS "a, labels: {a: b}}}",
+	YAML_NS "a, annotations: {vcluster.loft.sh/object-uid: u}}}",
+	YAML_NODE "a}}",
+	YAML_NODE "a}, spec: {podCIDR: 10.0.0.0/24}}",
+	YAML_NODE "a}, spec: {podCIDR: 10.0.1.0/24}}",
+	YAML_NODE "a}, status: {conditions: [{type: BulkheadReady, status: 'True'}]}}",
+	YAML_NODE "a, annotations: {bulkhead.dev/host-addresses: 10.0.0.1}}}",
+	SLICE("ports: []"),
+	SLICE("ports: [{port: 80}]"),
+	SLICE("ports: [{port: 81}]"),
+	SLICE("ports: [{port: 81, protocol: UDP}]"),
+	SLICE("endpoints: [{addresses: [10.0.0.1]}]"),
+	"{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {clusterIP: 10.0.0.1}}",
+	"{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {clusterIP: 10.0.0.2}}",
+	TENANT(""),
+	TENANT("namespaces: [a]"),
+	TENANT("namespaces: [b]"),
+	TENANT("namespaceSelector: {}"),
+	TENANT("namespaceSelector: {matchLabels: {a: b}}"),
+	TENANT("namespaceSelector: {matchLabels: {a: c}}"),
+	TENANT("namespaceSelector: {matchExpressions: [{key: a, operator: Exists}]}"),
+	TENANT("virtualCluster: {name: v, namespace: a}"),
+	TENANT("virtualCluster: {name: w, namespace: a}"),
+	TENANT("virtualCluster: {name: v, namespace: b}"),
+	TENANT("virtualCluster: {name: v, namespace: b, publishMetrics: true}"),
+	TENANT("cpu: {weight: 7}"),
+	TENANT("cpu: {quota: 7m}"),
+	NET("mode: audit"),
+	NET("world: {egress: none}"),
+	NET("world: {ingress: none}"),
+	NET("otherInterfaces: deny"),
+	NET("egress: [{to: {node: true}}]"),
+	NET("egress: [{to: {metadata: true}}]"),
+	NET("egress: [{to: {node: true}, ports: []}]"),
+	NET("egress: [{to: {node: true}, ports: [{protocol: TCP}]}]"),
+	NET("egress: [{to: {node: true}, ports: [{protocol: UDP}]}]"),
+	NET("egress: [{to: {node: true}, ports: [{protocol: UDP, port: 1}]}]"),
+	NET("egress: [{to: {tenant: a}}]"),
+	NET("egress: [{to: {tenant: b}}]"),
+	NET("ingress: [{from: {tenant: b}}]"),
+	NET("egress: [{to: {cidr: 10.0.0.0/8}}]"),
+	NET("egress: [{to: {cidr: 11.0.0.0/8}}]"),
+	NET("egress: [{to: {cidr: 11.0.0.0/8, except: [11.1.0.0/16]}}]"),
+	NET("egress: [{to: {cidr: 11.0.0.0/8, except: [11.2.0.0/16]}}]"),
+	NET("egress: [{to: {service: {namespace: a, name: b}}}]"),
+	NET("egress: [{to: {service: {namespace: a, name: c}}}]"),
+	TENANT("dns: {mode: audit}"),
+	TENANT("dns: {allow: [a.b]}"),
+	TENANT("dns: {allow: ['*.a.b']}"),
+	TENANT("dns: {deny: [a.b]}"),
+	TENANT("dns: {default: deny}"),
+	TENANT("dns: {resolverNamespaces: [a]}"),
+	TENANT("sandbox: {required: true}"),
+	TENANT("sandbox: {runtimeClasses: []}"),
+	TENANT("sandbox: {runtimeClasses: [kata]}"),
+};
+
+static void model_put__equal_or_changed_object__version_tells(void **state)
+{
 	bh_auto(bh_model_freep) struct bh_model *m = bh_test_model();
 
 	(void)state;
-	for (size_t i = 0; i < N(rows); i++) {
-		for (size_t j = 0; j < N(rows); j++) {
-			bh_auto(bh_object_freep) struct bh_object *a = bh_test_object(rows[i]);
-			bh_auto(bh_object_freep) struct bh_object *b = bh_test_object(rows[j]);
+	for (size_t i = 0; i < N(variants); i++) {
+		for (size_t j = 0; j < N(variants); j++) {
+			bh_auto(bh_object_freep) struct bh_object *a = bh_test_object(variants[i]);
+			bh_auto(bh_object_freep) struct bh_object *b = bh_test_object(variants[j]);
 
 			if (bh_object_equal(a, b) != (i == j))
-				fail_msg("%s and %s", rows[i], rows[j]);
+				fail_msg("%s and %s", variants[i], variants[j]);
 		}
 	}
-	for (size_t i = 0; i < N(rows); i++) {
+	for (size_t i = 0; i < N(variants); i++) {
 		const uint64_t version = bh_model_version(m);
 
-		bh_test_put(m, rows[i]);
+		bh_test_put(m, variants[i]);
 		assert_int_equal(bh_model_version(m), version + 1);
-		bh_test_put(m, rows[i]);
+		bh_test_put(m, variants[i]);
 		assert_int_equal(bh_model_version(m), version + 1);
 	}
 }
