@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "agent/control_route.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "agent/http/target.h"
+#include "bpf/reasons.h"
+#include "common/err.h"
+#include "common/parse.h"
+
+#define DEFAULT_PORT 443
+
+static const char *const reasons[] = {
+#define X(id, label, ...) label,
+	BH_REASONS(X)
+#undef X
+};
+static const char *const verdicts[] = { "pass", "drop", "audit" };
+
+static int parse_end(const char *key, const char *text, struct bh_explain_end *e,
+		     struct bh_err *err)
+{
+	const char *slash;
+
+	if (!text || !*text)
+		return bh_err_set(err, EINVAL,
+				  "%s: missing, expected NAMESPACE/POD or an IP address", key);
+	if (strlen(text) >= sizeof(e->text))
+		return bh_err_set(err, EINVAL, "%s: longer than %zu bytes", key,
+				  sizeof(e->text) - 1);
+	strcpy(e->text, text);
+	e->is_addr = !bh_addr_parse(text, &e->addr);
+	if (e->is_addr)
+		return 0;
+	slash = strchr(text, '/');
+	if (slash && (size_t)(slash - text) <= BH_CONTROL_NS_MAX &&
+	    strlen(slash + 1) <= BH_CONTROL_NAME_MAX) {
+		memcpy(e->ns, text, (size_t)(slash - text));
+		strcpy(e->name, slash + 1);
+		if (bh_parse_is_label(e->ns) && bh_parse_is_subdomain(e->name))
+			return 0;
+	}
+	return bh_err_set(err, EINVAL, "%s: '%s', expected NAMESPACE/POD or an IP address", key,
+			  text);
+}
+
+static int parse_service(const char *proto, const char *port, struct bh_explain_query *q,
+			 struct bh_err *err)
+{
+	uint64_t n;
+
+	if (!proto || !strcmp(proto, "tcp"))
+		q->proto = IPPROTO_TCP;
+	else if (!strcmp(proto, "udp"))
+		q->proto = IPPROTO_UDP;
+	else if (!strcmp(proto, "icmp"))
+		q->proto = IPPROTO_ICMP;
+	else
+		return bh_err_set(err, EINVAL, "proto: '%s', expected tcp, udp or icmp", proto);
+	if (q->proto == IPPROTO_ICMP)
+		return port ? bh_err_set(err, EINVAL, "port: icmp has none") : 0;
+	if (!proto && !port) {
+		q->port = DEFAULT_PORT;
+		return 0;
+	}
+	if (!port || bh_parse_u64(port, 1, UINT16_MAX, &n) < 0)
+		return bh_err_set(err, EINVAL, "port: %s%s%s, expected 1..65535", port ? "'" : "",
+				  port ? port : "missing", port ? "'" : "");
+	q->port = (uint16_t)n;
+	return 0;
+}
+
+static int parse_explain(const struct bh_http_target *t, struct bh_explain_query *q,
+			 struct bh_err *err)
+{
+	int r;
+
+	r = parse_end("src", bh_http_target_get(t, "src"), &q->src, err);
+	if (r < 0)
+		return r;
+	r = parse_end("dst", bh_http_target_get(t, "dst"), &q->dst, err);
+	if (r < 0)
+		return r;
+	return parse_service(bh_http_target_get(t, "proto"), bh_http_target_get(t, "port"), q, err);
+}
+
+/* One of @list's own strings, or "" for an absent parameter. */
+static int parse_choice(const struct bh_http_target *t, const char *key, const char *const *list,
+			size_t n, const char **ret_choice, struct bh_err *err)
+{
+	const char *const v = bh_http_target_get(t, key);
+
+	*ret_choice = "";
+	if (!v)
+		return 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(v, list[i])) {
+			*ret_choice = list[i];
+			return 0;
+		}
+	}
+	return bh_err_set(err, EINVAL, "%s: '%s' is not one of those in docs/api.md", key, v);
+}
+
+/* A Tenant's name, or one of the pseudo tenants: "_system". */
+static bool is_tenant(const char *s)
+{
+	return strlen(s) <= BH_CONTROL_NAME_MAX &&
+	       (bh_parse_is_subdomain(s) || (*s == '_' && bh_parse_is_label(s + 1)));
+}
+
+static int parse_events(const struct bh_http_target *t, struct bh_events_query *q,
+			struct bh_err *err)
+{
+	const char *const follow = bh_http_target_get(t, "follow");
+	const char *const recent = bh_http_target_get(t, "recent");
+	const char *const tenant = bh_http_target_get(t, "tenant");
+	uint64_t n;
+	int r;
+
+	if (follow && strcmp(follow, "0") && strcmp(follow, "1"))
+		return bh_err_set(err, EINVAL, "follow: '%s', expected 0 or 1", follow);
+	q->follow = follow && *follow == '1';
+	n = q->follow ? 0 : BH_EVENTS_RECENT_MAX;
+	if (recent && bh_parse_u64(recent, 0, BH_EVENTS_RECENT_MAX, &n) < 0)
+		return bh_err_set(err, EINVAL, "recent: '%s', expected 0..%d", recent,
+				  BH_EVENTS_RECENT_MAX);
+	q->recent = (unsigned int)n;
+	if (tenant && !is_tenant(tenant))
+		return bh_err_set(err, EINVAL, "tenant: '%s', expected a Tenant's name", tenant);
+	if (tenant)
+		strcpy(q->tenant, tenant);
+	r = parse_choice(t, "reason", reasons, sizeof(reasons) / sizeof(reasons[0]), &q->reason,
+			 err);
+	if (r < 0)
+		return r;
+	return parse_choice(t, "verdict", verdicts, sizeof(verdicts) / sizeof(verdicts[0]),
+			    &q->verdict, err);
+}
+
+static const struct route {
+	const char *path;
+	enum bh_control_verb verb;
+	const char *params[8]; /* known ones, up to a NULL */
+} routes[] = {
+	{ "/v1/status", BH_CONTROL_STATUS, { NULL } },
+	{ "/v1/tenants", BH_CONTROL_TENANTS, { NULL } },
+	{ "/v1/pods", BH_CONTROL_PODS, { NULL } },
+	{ "/v1/explain", BH_CONTROL_EXPLAIN, { "src", "dst", "proto", "port", NULL } },
+	{ "/v1/events",
+	  BH_CONTROL_EVENTS,
+	  { "follow", "recent", "tenant", "reason", "verdict", NULL } },
+};
+
+static const struct route *find_route(const char *path)
+{
+	for (size_t i = 0; i < sizeof(routes) / sizeof(routes[0]); i++) {
+		if (!strcmp(path, routes[i].path))
+			return &routes[i];
+	}
+	return NULL;
+}
+
+/* A misspelt filter must not be taken for no filter. */
+static int check_params(const struct bh_http_target *t, const struct route *route,
+			struct bh_err *err)
+{
+	for (size_t i = 0; i < t->n_params; i++) {
+		const char *const *known = route->params;
+
+		while (*known && strcmp(*known, t->params[i].key))
+			known++;
+		if (!*known)
+			return bh_err_set(err, EINVAL, "%.64s: unknown parameter of %s",
+					  t->params[i].key, route->path);
+	}
+	return 0;
+}
+
+int bh_control_route(const struct bh_http_target *t, struct bh_control_query *ret_query,
+		     struct bh_err *err)
+{
+	const struct route *const route = find_route(t->path);
+	struct bh_control_query q = { 0 };
+	int r;
+
+	if (!route)
+		return bh_err_set(err, ENOENT, "no such path; see docs/api.md");
+	r = check_params(t, route, err);
+	if (r < 0)
+		return r;
+	q.verb = route->verb;
+	if (q.verb == BH_CONTROL_EXPLAIN)
+		r = parse_explain(t, &q.explain, err);
+	else if (q.verb == BH_CONTROL_EVENTS)
+		r = parse_events(t, &q.events, err);
+	if (r < 0)
+		return r;
+	*ret_query = q;
+	return 0;
+}
