@@ -91,7 +91,8 @@ int bh_policy_map_fd(const struct bh_datapath *dp, enum bh_policy_map m)
 }
 
 /* libbpf speaks to us at debug level; the last warning is what the caller wants to know. */
-static int on_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static int on_libbpf(enum libbpf_print_level level,
+							   const char *fmt, va_list ap)
 {
 	char line[512];
 
