@@ -89,8 +89,6 @@ size_t world_events(struct world *w, struct bh_abi_event *ret_v, size_t cap);
 /* --- world_hosts.c --- */
 extern const struct pkt_hosts world_hosts[2];
 void world_fill(struct world *w);
-const char *world_verdict_name(uint8_t verdict);
-const char *world_reason_name(uint8_t reason);
 
 /* --- world_suite.c: tables of packets as cmocka tests --- */
 

@@ -329,21 +329,3 @@ void world_become(struct world *w, uint32_t ifindex, const char *who)
 	}
 	fail_msg("no endpoint '%s'", who);
 }
-
-const char *world_verdict_name(uint8_t verdict)
-{
-	static const char *const names[] = { "pass", "drop", "audit" };
-
-	return verdict < 3 ? names[verdict] : "?";
-}
-
-const char *world_reason_name(uint8_t reason)
-{
-	static const char *const names[] = {
-#define X(id, label, ...) label,
-		BH_REASONS(X)
-#undef X
-	};
-
-	return reason < BH_REASON_MAX_ ? names[reason] : "?";
-}

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "bpf/isolate.skel.h"
+#include "bpf/names.h"
 #include "tests/bpf/world.h"
 
 struct item {
@@ -48,9 +49,9 @@ static void check_answer(const struct world_row *row, const char *how, const str
 	if (a->error)
 		fail_msg("%s: the test run failed: %s", how, strerror(-a->error));
 	if (a->verdict != row->verdict || a->reason != row->reason)
-		fail_msg("%s: %s %s, expected %s %s", how, world_verdict_name(a->verdict),
-			 world_reason_name(a->reason), world_verdict_name(row->verdict),
-			 world_reason_name(row->reason));
+		fail_msg("%s: %s %s, expected %s %s", how, bh_verdict_name(a->verdict),
+			 bh_reason_name(a->reason), bh_verdict_name(row->verdict),
+			 bh_reason_name(row->reason));
 	assert_int_equal((int)a->action,
 			 row->verdict == BH_VERDICT_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC);
 }
