@@ -95,7 +95,9 @@ inline_step __u8 step_ip4(struct pkt *p)
 	if (ETH_LEN + total > p->skb->len)
 		return BH_REASON_TRUNCATED;
 	__builtin_memcpy(&own, ep->ip4, 4);
-	if (!(ep->flags & BH_EP_HAS_V4) || (p->dir == BH_DIR_EGRESS && ip.saddr != own))
+	if (!(ep->flags & BH_EP_HAS_V4))
+		return p->dir == BH_DIR_EGRESS ? BH_REASON_SRC_ADDR : BH_REASON_DST_ADDR;
+	if (p->dir == BH_DIR_EGRESS && ip.saddr != own)
 		return BH_REASON_SRC_ADDR;
 	if ((bpf_ntohl(ip.daddr) >> 28) == 0xe || ip.daddr == 0xffffffff)
 		return BH_REASON_MULTICAST;
