@@ -15,6 +15,26 @@
 #define HOST_ADDRESSES "bulkhead.dev/host-addresses"
 #define READY_CONDITION "BulkheadReady"
 
+/*
+ * Where CNIs say which addresses the host itself uses, tunnel ends inside of pod ranges among them:
+ * what comes from a host, its kubelet or a hostNetwork pod, may bear one of these.
+ */
+static const char *const cni_annotations[] = {
+	"flannel.alpha.coreos.com/public-ip",
+	"flannel.alpha.coreos.com/public-ipv6",
+	"projectcalico.org/IPv4Address", /* address/length */
+	"projectcalico.org/IPv6Address",
+	"projectcalico.org/IPv4IPIPTunnelAddr",
+	"projectcalico.org/IPv4VXLANTunnelAddr",
+	"projectcalico.org/IPv6VXLANTunnelAddr",
+	"projectcalico.org/IPv4WireguardInterfaceAddr",
+	"projectcalico.org/IPv6WireguardInterfaceAddr",
+	"network.cilium.io/ipv4-cilium-host",
+	"network.cilium.io/ipv6-cilium-host",
+	"io.cilium.network.ipv4-cilium-host", /* before Cilium 1.13 */
+	"io.cilium.network.ipv6-cilium-host",
+};
+
 static const struct bh_field_rule any_text = { NULL, "text" };
 
 static int decode_status_addrs(const struct bh_field *status, struct bh_node *node,
@@ -78,6 +98,29 @@ static int decode_host_addrs(const struct bh_field *doc, struct bh_node *node, s
 		s += len;
 		if (*s == ',' && !*++s)
 			return bh_field_err(&f, err, "ends in a comma, expected an address");
+	}
+	return 0;
+}
+
+/* Theirs, not ours: what does not read as an address is passed over. */
+static int decode_cni_addrs(const struct bh_field *doc, struct bh_node *node)
+{
+	const struct bh_field meta = bh_field_at(doc, "metadata"),
+			      annotations = bh_field_at(&meta, "annotations");
+	const struct bh_addrs to = { &node->addrs, &node->n_addrs };
+	char one[BH_ADDR_STRLEN];
+
+	for (size_t i = 0; i < sizeof(cni_annotations) / sizeof(cni_annotations[0]); i++) {
+		const struct bh_field f = bh_field_at(&annotations, cni_annotations[i]);
+		const char *s = bh_json_str(f.v);
+		const size_t len = s ? strcspn(s, "/") : 0;
+
+		if (!s || len >= sizeof(one))
+			continue;
+		memcpy(one, s, len);
+		one[len] = '\0';
+		if (bh_decode_add_addr(&f, one, &to, NULL) == -ENOMEM)
+			return -ENOMEM;
 	}
 	return 0;
 }
@@ -157,6 +200,9 @@ int bh_decode_node(const struct bh_field *doc, struct bh_object *o, struct bh_er
 	if (r < 0)
 		return r;
 	r = decode_host_addrs(doc, &o->node, err);
+	if (r < 0)
+		return r;
+	r = decode_cni_addrs(doc, &o->node);
 	if (r < 0)
 		return r;
 	r = decode_pod_cidrs(&spec, &o->node, err);

@@ -211,6 +211,24 @@ static void decode__node__readiness_ranges_and_host_addresses(void **state)
 	assert_false(twice->node.ready);
 }
 
+static void decode__node__tunnel_addresses_of_cnis(void **state)
+{
+	OBJECT(o,
+	       "{apiVersion: v1, kind: Node, metadata: {name: a, annotations: "
+	       "{flannel.alpha.coreos.com/public-ip: 198.51.100.1, projectcalico.org/IPv4Address: "
+	       "198.51.100.1/24, projectcalico.org/IPv4IPIPTunnelAddr: 10.1.0.1, "
+	       "projectcalico.org/IPv6VXLANTunnelAddr: none, "
+	       "network.cilium.io/ipv6-cilium-host: 'fd00::1', "
+	       "network.cilium.io/ipv4-cilium-host: 7}}}");
+	char text[BH_ADDR_STRLEN];
+
+	(void)state;
+	assert_int_equal(o->node.n_addrs, 3);
+	assert_string_equal(bh_addr_str(&o->node.addrs[0], text), "198.51.100.1");
+	assert_string_equal(bh_addr_str(&o->node.addrs[1], text), "10.1.0.1");
+	assert_string_equal(bh_addr_str(&o->node.addrs[2], text), "fd00::1");
+}
+
 static void decode__slice__addresses_and_ports(void **state)
 {
 	OBJECT(o,
@@ -370,6 +388,7 @@ int main(void)
 		cmocka_unit_test(decode__recorded_services__cluster_ips),
 		cmocka_unit_test(decode__pod_addresses__both_lists_no_duplicates),
 		cmocka_unit_test(decode__node__readiness_ranges_and_host_addresses),
+		cmocka_unit_test(decode__node__tunnel_addresses_of_cnis),
 		cmocka_unit_test(decode__slice__addresses_and_ports),
 		cmocka_unit_test(decode__headless_service__no_address),
 		cmocka_unit_test(decode__bad_fields__einval_with_path),
