@@ -77,16 +77,18 @@ int bh_field_err(const struct bh_field *f, struct bh_err *err, const char *fmt, 
 int bh_field_unexpected(const struct bh_field *f, const char *expected, struct bh_err *err)
 {
 	if (!f->v)
-		return bh_field_err(f, err, "missing, expected %s", expected);
-	if (bh_json_type(f->v) == BH_JSON_STRING)
-		return bh_field_err(f, err, "'%.*s', expected %s", SHOWN_STR_BYTES,
-				    bh_json_str(f->v), expected);
-	if (bh_json_type(f->v) == BH_JSON_NUMBER)
-		return bh_field_err(f, err, "%.15g, expected %s", bh_json_num(f->v), expected);
-	if (bh_json_type(f->v) == BH_JSON_BOOL)
-		return bh_field_err(f, err, "%s, expected %s",
-				    bh_json_is_true(f->v) ? "true" : "false", expected);
-	return bh_field_err(f, err, "%s, expected %s", bh_json_type_name(f->v), expected);
+		(void)bh_field_err(f, err, "missing, expected %s", expected);
+	else if (bh_json_type(f->v) == BH_JSON_STRING)
+		(void)bh_field_err(f, err, "'%.*s', expected %s", SHOWN_STR_BYTES,
+				   bh_json_str(f->v), expected);
+	else if (bh_json_type(f->v) == BH_JSON_NUMBER)
+		(void)bh_field_err(f, err, "%.15g, expected %s", bh_json_num(f->v), expected);
+	else if (bh_json_type(f->v) == BH_JSON_BOOL)
+		(void)bh_field_err(f, err, "%s, expected %s",
+				   bh_json_is_true(f->v) ? "true" : "false", expected);
+	else
+		(void)bh_field_err(f, err, "%s, expected %s", bh_json_type_name(f->v), expected);
+	return -EINVAL;
 }
 
 int bh_field_object(const struct bh_field *f, struct bh_err *err)

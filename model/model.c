@@ -68,7 +68,7 @@ static int reserve_one(struct table *t)
 
 	if (t->n < t->cap)
 		return 0;
-	bigger = reallocarray(t->v, cap, sizeof(*t->v));
+	bigger = reallocarray(t->v, cap, sizeof(struct bh_object *));
 	if (!bigger)
 		return -ENOMEM;
 	t->v = bigger;
@@ -95,7 +95,7 @@ int bh_model_put(struct bh_model *m, struct bh_object *o)
 	r = reserve_one(t);
 	if (r < 0)
 		return r;
-	memmove(t->v + i + 1, t->v + i, (t->n - i) * sizeof(*t->v));
+	memmove(t->v + i + 1, t->v + i, (t->n - i) * sizeof(struct bh_object *));
 	t->v[i] = BH_TAKE_PTR(owned);
 	t->n++;
 	m->version++;
@@ -112,7 +112,7 @@ bool bh_model_del(struct bh_model *m, const struct bh_object_key *key)
 	if (!found)
 		return false;
 	old = t->v[i]; /* @key may be the object's own */
-	memmove(t->v + i, t->v + i + 1, (t->n - i - 1) * sizeof(*t->v));
+	memmove(t->v + i, t->v + i + 1, (t->n - i - 1) * sizeof(struct bh_object *));
 	t->n--;
 	m->version++;
 	bh_object_free(old);
