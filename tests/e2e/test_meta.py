@@ -64,16 +64,16 @@ def query(text, name=OWN):
     return frames.dns_query(name) + text
 
 
-def rows_of_family(f):
-    """What is the same for both families."""
-    own, gso_tcp = L4[f], frames.GSO_TCPV4 if f == 4 else frames.GSO_TCPV6
-    other_tcp = frames.GSO_TCPV6 if f == 4 else frames.GSO_TCPV4
+GSO_TCP = {4: frames.GSO_TCPV4, 6: frames.GSO_TCPV6}
 
-    # honest
+
+def honest_rows(f):
+    own, gso_tcp = L4[f], GSO_TCP[f]
     row(f"udp{f}_whole", lambda p, t: (Vnet(), p.udp(f, 53, query(t), partial=False)), (SAME,))
     row(f"udp{f}_pending", lambda p, t: (pending(f, "udp"), p.udp(f, 53, query(t))), (SAME,))
     row(f"tcp{f}_pending", lambda p, t: (pending(f, "tcp"), p.tcp(f, 443, t)), (SAME,))
-    row(f"tcp{f}_gso", lambda p, t: (pending(f, "tcp", gso_type=gso_tcp, gso_size=1000, hdr_len=own + 20),
+    row(f"tcp{f}_gso", lambda p, t: (pending(f, "tcp", gso_type=gso_tcp, gso_size=1000,
+                                             hdr_len=own + 20),
                                      p.tcp(f, 443, long(t, 2600))), (SAME,))
     row(f"tcp{f}_gso_ecn", lambda p, t: (pending(f, "tcp", gso_type=gso_tcp | frames.GSO_ECN,
                                                  gso_size=1000, hdr_len=own + 20),
@@ -88,7 +88,10 @@ def rows_of_family(f):
             (pending(f, "tcp", gso_type=gso_tcp, gso_size=1000, hdr_len=n),
              p.tcp(f, 443, long(t, 5000))), (SAME,))
 
-    # a checksum that lands elsewhere; offset 21 is in the first label of the name
+
+def checksum_rows(f):
+    """A checksum that lands elsewhere. Offset 21 is in the first label of the name."""
+    own = L4[f]
     row(f"udp{f}_csum_in_qname", lambda p, t: (at(own, 21), p.udp(f, 53, query(t))),
         proof=lambda got, p: got[0].payload[12:17] != b"\4aaaa")
     row(f"udp{f}_csum_at_dport", lambda p, t: (at(own, 2), p.udp(f, 53, query(t))),
@@ -111,14 +114,16 @@ def rows_of_family(f):
     row(f"udp{f}_csum_before_ip", lambda p, t: (at(10, 2), p.udp(f, 53, query(t))), (REFUSED,))
     row(f"udp{f}_csum_past_end", lambda p, t: (at(own, 4000), p.udp(f, 53, query(t))), (REFUSED,))
 
-    # one packet that becomes two questions, of which a filter sees the first
+
+def segment_rows(f):
+    """One packet that becomes others than a filter sees: two questions, of which it sees the first, or
+    what segmentation of another protocol makes of it."""
+    own, gso_tcp, other_tcp = L4[f], GSO_TCP[f], GSO_TCP[10 - f]
     first = len(frames.dns_query(OWN)) + 20
     row(f"udp{f}_gso_dns", lambda p, t:
         (pending(f, "udp", gso_type=frames.GSO_UDP_L4, gso_size=first, hdr_len=own + 8),
          p.udp(f, 53, query(t) + query(t, FOREIGN))),
         proof=lambda got, p: len(got) == 2 and b"\4zzzz\3oth" in got[1].payload)
-
-    # segmentation of another protocol than the packet's
     row(f"udp{f}_gso_tcp", lambda p, t: (pending(f, "udp", gso_type=gso_tcp, gso_size=500),
                                          p.udp(f, 443, long(t, 1200))), (REFUSED, NOTHING, CHANGED))
     row(f"udp{f}_gso_tcp_field", lambda p, t: (
@@ -139,8 +144,10 @@ def finished_head(path, family):
     return frames.parse(path.udp(family, 53, query(b"." * 20))).l4_head
 
 
-rows_of_family(4)
-rows_of_family(6)
+for family in (4, 6):
+    honest_rows(family)
+    checksum_rows(family)
+    segment_rows(family)
 row("ip4_csum_at_dst", lambda p, t: (at(20, 10), p.udp(4, 53, query(t))),
     proof=lambda got, p: got[0].dst != p.dst[4])
 row("ip4_csum_at_src", lambda p, t: (at(20, 6), p.udp(4, 53, query(t))),

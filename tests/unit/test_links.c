@@ -75,7 +75,8 @@ static void links_new__veth_was_there_before__peer_known(void **state)
 	lt_run(-1, pod,
 	       "ip link add v1 type veth peer name eth0 netns $NS address 02:00:00:00:00:11; ip link set v1 up");
 	lt_run(pod, -1,
-	       "ip link set eth0 up; ip addr add 10.244.7.2/24 dev eth0;"
+	       "ip link set eth0 addrgenmode none up; ip addr add 10.244.7.2/24 dev eth0;"
+	       "ip addr add fe80::ff:fe00:11/64 dev eth0 nodad;"
 	       "ip addr add fd00:10:244:7::2/64 dev eth0 nodad");
 	l = lt_open();
 	v = lt_by_name(l, "v1");
@@ -203,8 +204,9 @@ static void links_dispatch__nothing_that_is_told_changed__zero(void **state)
 	(void)state;
 	lt_need_root();
 	pod = lt_new_netns();
-	lt_run(-1, pod, "ip link add v1 type veth peer name eth0 netns $NS; ip link set v1 up");
-	lt_run(pod, -1, "ip link set eth0 up");
+	lt_run(-1, pod,
+	       "ip link add v1 type veth peer name eth0 netns $NS; ip link set v1 addrgenmode none up");
+	lt_run(pod, -1, "ip link set eth0 addrgenmode none up");
 	l = lt_open();
 	(void)lt_drain(l);
 	lt_run(-1, -1,

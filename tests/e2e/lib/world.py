@@ -113,6 +113,6 @@ def try_all(rows, family):
         if a.ok and kind != "icmp" and a.peer != d.ns.name:
             wrong.append(f"{kind}/{port} {s} -> {d} (IPv{family}): answered by {a.peer}")
         elif a.ok != ok:
-            wrong.append(f"{kind}/{port} {s} -> {d} (IPv{family}): "
-                         f"{'passed' if a.ok else a.why}, expected to be {'allowed' if ok else 'denied'}")
+            wrong.append(f"{kind}/{port} {s} -> {d} (IPv{family}): {'passed' if a.ok else a.why}, "
+                         f"expected to be {'allowed' if ok else 'denied'}")
     return wrong
