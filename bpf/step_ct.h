@@ -79,8 +79,13 @@ inline_step __u8 step_flow(struct pkt *p)
 			return 0;
 		}
 	}
-	if (is_echo_reply(p) && !f)
+	if (is_echo_reply(p) && !f) {
+		/* a ping that mode audit or off let through is no flow, and its answer belongs to
+		 * it */
+		p->policy = 1;
+		tenant_of(p);
 		return BH_REASON_NO_FLOW;
+	}
 	if (f)
 		fresh.dir = f->dir;
 	/* as it was opened: the port that counts is the one at the side that was opened to */

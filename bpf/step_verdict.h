@@ -199,6 +199,20 @@ inline_step __u32 with_world_mode(__u32 bits, __u8 mode)
 	return bits & ~BH_WORLD_BITS;
 }
 
+/* The switches of the endpoint's tenant, its mode noted in @p; NULL: no tenant's, or not known. */
+inline_step const struct bh_abi_tenant *tenant_of(struct pkt *p)
+{
+	const struct bh_abi_tenant *t;
+	__u32 tenant = p->ep->tenant;
+
+	if (!is_tenant_role(p->ep->role))
+		return NULL;
+	t = bpf_map_lookup_elem(&bh_tenants, &tenant);
+	if (t)
+		p->mode = t->mode;
+	return t;
+}
+
 /*
  * May the packet's endpoint open a flow in direction @dir with the peer at the packet's other end,
  * where @port is the port of the side that is opened to? 0, or the reason why not.
@@ -207,7 +221,7 @@ inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
 {
 	const struct bh_abi_endpoint *ep = p->ep;
 	const union ip16 *remote = pkt_remote(p);
-	__u32 bits = default_bits(ep->role, dir), tenant = ep->tenant, rel;
+	__u32 bits = default_bits(ep->role, dir), rel;
 	const struct bh_abi_tenant *t = NULL;
 	struct peer peer;
 	__u64 *grant;
@@ -225,10 +239,9 @@ inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
 		return BH_REASON_PEER_UNKNOWN;
 	rel = peer.cls;
 	if (is_tenant_role(ep->role)) {
-		t = bpf_map_lookup_elem(&bh_tenants, &tenant);
+		t = tenant_of(p);
 		if (!t)
 			return BH_REASON_INTERNAL;
-		p->mode = t->mode;
 		bits = with_world_mode(bits,
 				       dir == BH_DIR_EGRESS ? t->world_egress : t->world_ingress);
 		if (peer.cls == BH_CLASS_TENANT && peer.tenant == ep->tenant)
