@@ -25,6 +25,32 @@ struct bh_loop_source {
 	void *ud;
 };
 
+static int never(sd_event_source *src, uint64_t usec, void *ud)
+{
+	(void)src;
+	(void)usec;
+	(void)ud;
+	return 0;
+}
+
+/*
+ * The first timer that sd-event arms makes it read the machine's boot id, to spread wake-ups. That
+ * has to happen before a process gives up opening files, so an hour is begun and forgotten.
+ */
+static int arm_once(sd_event *ev)
+{
+	sd_event_source *src = NULL;
+	int r;
+
+	r = sd_event_add_time_relative(ev, &src, CLOCK_MONOTONIC, UINT64_C(3600000000),
+				       TIMER_ACCURACY_US, never, NULL);
+	if (r < 0)
+		return r;
+	r = sd_event_run(ev, 0);
+	sd_event_source_disable_unref(src);
+	return r;
+}
+
 int bh_loop_new(struct bh_loop **ret_loop)
 {
 	bh_auto(bh_loop_freep) struct bh_loop *l = calloc(1, sizeof(*l));
@@ -33,6 +59,8 @@ int bh_loop_new(struct bh_loop **ret_loop)
 	if (!l)
 		return -ENOMEM;
 	r = sd_event_new(&l->ev);
+	if (r >= 0)
+		r = arm_once(l->ev);
 	if (r < 0)
 		return r;
 	*ret_loop = BH_TAKE_PTR(l);
