@@ -19,8 +19,6 @@
 
 /* Whole numbers up to here are exact in a double, and no other number is rounded to one of them. */
 #define EXACT_MAX 9007199254740991.0
-/* cJSON writes 15 digits and takes a relative error of one epsilon for none. */
-#define PRINTED_EXACTLY 1e15
 
 /* A struct bh_json is a cJSON item under another name. */
 static cJSON *item(struct bh_json *j)
@@ -65,17 +63,25 @@ static int check_keys(const cJSON *obj, struct bh_err *err)
 }
 
 /*
- * Make a number be written as it is: digits of its own where cJSON would round. Such an item
- * is cJSON_Raw with its value still in valuedouble.
+ * Make a number be written as it is. cJSON writes 15 digits, and takes a relative error of one
+ * epsilon for none; where that would change the value, or would write a whole number as 9e+15, the
+ * item becomes cJSON_Raw with digits of its own, its value still in valuedouble.
  */
 static int keep_exact(cJSON *c)
 {
 	const double d = c->valuedouble;
 	char text[32];
 
-	if (fabs(d) < PRINTED_EXACTLY || fabs(d) > EXACT_MAX || d != (double)(int64_t)d)
+	if (!isfinite(d) || d == (double)c->valueint)
 		return 0;
-	(void)snprintf(text, sizeof(text), "%" PRId64, (int64_t)d);
+	if (fabs(d) <= EXACT_MAX && d == (double)(int64_t)d) {
+		(void)snprintf(text, sizeof(text), "%" PRId64, (int64_t)d);
+	} else {
+		(void)snprintf(text, sizeof(text), "%1.15g", d);
+		if (strtod(text, NULL) == d)
+			return 0;
+		(void)snprintf(text, sizeof(text), "%1.17g", d);
+	}
 	c->valuestring = strdup(text);
 	if (!c->valuestring)
 		return -ENOMEM;

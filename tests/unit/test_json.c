@@ -268,11 +268,15 @@ static void encode__numbers__exact(void **state)
 	bh_json_append(j, bh_json_new_int(INT64_MAX));
 	bh_json_append(j, bh_json_new_int(3000000000));
 	bh_json_append(j, bh_json_new_num(0.5));
+	bh_json_append(j, bh_json_new_num(9007199254740992.0));
+	bh_json_append(j, bh_json_new_num(2000000000000000.25));
+	bh_json_append(j, bh_json_new_num(0.1 + 0.2));
 	bh_json_append(j, bh_json_new_num(NAN));
 	bh_json_append(j, bh_json_new_bool(true));
 	assert_int_equal(bh_json_encode(j, false, &text), 0);
 	assert_string_equal(text, "[9007199254740991,-9007199254740989,\"9223372036854775807\","
-				  "3000000000,0.5,null,true]");
+				  "3000000000,0.5,9007199254740992,2000000000000000.2,"
+				  "0.30000000000000004,null,true]");
 	assert_int_equal(bh_json_int(bh_json_first(j), 0, INT64_MAX, &v), 0);
 	assert_true(v == 9007199254740991);
 	again = must_parse(text);
