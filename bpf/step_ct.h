@@ -71,10 +71,11 @@ inline_step __u8 step_flow(struct pkt *p)
 	if (!p->dry) {
 		now = bpf_ktime_get_ns();
 		f = bpf_map_lookup_elem(&bh_flows, &key);
-		if (f && now - f->last_ns > idle_limit(p->proto))
+		/* signed: another CPU may have renewed the flow after the clock was read here */
+		if (f && (__s64)(now - f->last_ns) > (__s64)idle_limit(p->proto))
 			f = NULL;
 		if (f && f->generation == p->generation) {
-			if (now - f->last_ns > TOUCH_NS)
+			if ((__s64)(now - f->last_ns) > (__s64)TOUCH_NS)
 				f->last_ns = now;
 			return 0;
 		}

@@ -65,28 +65,6 @@ static int talk(struct message *m)
 	return answer.h.nlmsg_type == NLMSG_ERROR ? answer.e.error : -EPROTO;
 }
 
-int nl_add_veth(const char *name, const char *peer, int peer_netns)
-{
-	struct message m = message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
-	const struct ifinfomsg other = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
-	struct rtattr *info, *data, *p;
-	const uint32_t fd = (uint32_t)peer_netns;
-
-	m.link = other;
-	add(&m, IFLA_IFNAME, name, strlen(name) + 1);
-	info = add(&m, IFLA_LINKINFO, NULL, 0);
-	add(&m, IFLA_INFO_KIND, "veth", 5);
-	data = add(&m, IFLA_INFO_DATA, NULL, 0);
-	p = add(&m, VETH_INFO_PEER, &other, sizeof(other));
-	add(&m, IFLA_IFNAME, peer, strlen(peer) + 1);
-	if (peer_netns >= 0)
-		add(&m, IFLA_NET_NS_FD, &fd, sizeof(fd));
-	end(&m, p);
-	end(&m, data);
-	end(&m, info);
-	return talk(&m);
-}
-
 int nl_set_up(const char *name)
 {
 	struct message m = message(RTM_NEWLINK, 0);
@@ -102,6 +80,46 @@ int nl_delete(const char *name)
 
 	add(&m, IFLA_IFNAME, name, strlen(name) + 1);
 	return talk(&m);
+}
+
+static int create(const char *name, const char *peer, int peer_netns)
+{
+	struct message m = message(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
+	const struct ifinfomsg other = { 0 };
+	struct rtattr *info, *data, *p;
+	const uint32_t fd = (uint32_t)peer_netns;
+
+	add(&m, IFLA_IFNAME, name, strlen(name) + 1);
+	info = add(&m, IFLA_LINKINFO, NULL, 0);
+	add(&m, IFLA_INFO_KIND, "veth", 5);
+	data = add(&m, IFLA_INFO_DATA, NULL, 0);
+	p = add(&m, VETH_INFO_PEER, &other, sizeof(other));
+	add(&m, IFLA_IFNAME, peer, strlen(peer) + 1);
+	if (peer_netns >= 0)
+		add(&m, IFLA_NET_NS_FD, &fd, sizeof(fd));
+	end(&m, p);
+	end(&m, data);
+	end(&m, info);
+	return talk(&m);
+}
+
+/* Neither end can be set up before the other is there, so not while they are made. */
+int nl_add_veth(const char *name, const char *peer, int peer_netns)
+{
+	bh_autoclose int here = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int r = create(name, peer, peer_netns);
+
+	if (r < 0)
+		return r;
+	r = nl_set_up(name);
+	if (r == 0 && peer_netns < 0)
+		return nl_set_up(peer);
+	if (here < 0 || r < 0)
+		return r ? r : -errno;
+	if (setns(peer_netns, CLONE_NEWNET) < 0)
+		return -errno;
+	r = nl_set_up(peer);
+	return setns(here, CLONE_NEWNET) < 0 ? -errno : r;
 }
 
 int nl_new_netns(void)

@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 
 #include "bpf/isolate.skel.h"
 #include "common/cleanup.h"
+#include "tests/bpf/nl.h"
 
 #define EXIT_SKIP 77
 #define CPUS_MAX 4096
@@ -29,7 +31,7 @@ static bool probe_linear(struct world *w)
 	const struct world_run run = { .dir = OUT, .linear = 14, .dry = true };
 	struct pkt_frame f = { .len = 64 };
 
-	return world_run_frame(w, &run, &f).error == 0;
+	return world_run_raw(w, &run, &f).error == 0;
 }
 
 int world_open(struct world *w)
@@ -46,8 +48,13 @@ int world_open(struct world *w)
 	}
 	w->skel = isolate_bpf__open();
 	if (!w->skel || bpf_map__set_max_entries(w->skel->maps.bh_flows, FLOWS_MAX) < 0 ||
+	    bpf_map__set_max_entries(w->skel->maps.bh_stats, WORLD_STATS_MAX) < 0 ||
 	    isolate_bpf__load(w->skel) < 0) {
 		(void)fprintf(stderr, "the programs do not load: %s\n", strerror(errno));
+		return -1;
+	}
+	if (nl_add_veth("second", "other", -1) < 0 || !(w->second = if_nametoindex("second"))) {
+		(void)fprintf(stderr, "no veth: %s\n", strerror(errno));
 		return -1;
 	}
 	world_fill(w);
@@ -171,8 +178,8 @@ size_t world_events(struct world *w, struct bh_abi_event *ret_v, size_t cap)
 
 /* Every counter, as one sum for each key; the table is small here. */
 struct counters {
-	struct bh_abi_stat_key key[64];
-	struct bh_abi_stat v[64];
+	struct bh_abi_stat_key key[WORLD_STATS_MAX];
+	struct bh_abi_stat v[WORLD_STATS_MAX];
 	size_t n;
 };
 
@@ -230,8 +237,8 @@ static int program_of(const struct world *w, const struct world_run *run)
 	return bpf_program__fd(run->dir == OUT ? w->skel->progs.from_pod : w->skel->progs.to_pod);
 }
 
-struct world_answer world_run_frame(struct world *w, const struct world_run *run,
-				    const struct pkt_frame *f)
+struct world_answer world_run_raw(struct world *w, const struct world_run *run,
+				  const struct pkt_frame *f)
 {
 	struct __sk_buff in = { .ifindex = run->ifindex ? run->ifindex : WORLD_IFINDEX,
 				.data_end = run->linear,
@@ -242,26 +249,39 @@ struct world_answer world_run_frame(struct world *w, const struct world_run *run
 		    .ctx_in = &in, .ctx_size_in = sizeof(in), .ctx_out = &out,
 		    .ctx_size_out = sizeof(out), .repeat = 1);
 	struct world_answer a = { 0 };
-	struct counters before, after;
 
-	read_counters(w, &before);
 	if (bpf_prog_test_run_opts(program_of(w, run), &o) < 0) {
 		a.error = -errno;
 		return a;
 	}
-	read_counters(w, &after);
 	a.action = o.retval;
+	if (!run->dry)
+		return a;
+	a.verdict = (uint8_t)out.cb[BH_EXPLAIN_CB_VERDICT];
+	a.reason = (uint8_t)out.cb[BH_EXPLAIN_CB_REASON];
+	a.cls = (uint8_t)out.cb[BH_EXPLAIN_CB_CLASS];
+	a.peer_tenant = out.cb[BH_EXPLAIN_CB_TENANT];
+	a.grant = out.cb[BH_EXPLAIN_CB_GRANT] != 0;
+	return a;
+}
+
+struct world_answer world_run_frame(struct world *w, const struct world_run *run,
+				    const struct pkt_frame *f)
+{
+	struct counters before, after;
+	struct world_answer a;
+
+	read_counters(w, &before);
+	a = world_run_raw(w, run, f);
+	if (a.error)
+		return a;
+	read_counters(w, &after);
 	if (!run->dry) {
 		find_move(&before, &after, &a);
 		return a;
 	}
 	assert_int_equal(after.n, before.n);
 	assert_memory_equal(after.v, before.v, after.n * sizeof(after.v[0]));
-	a.verdict = (uint8_t)out.cb[BH_EXPLAIN_CB_VERDICT];
-	a.reason = (uint8_t)out.cb[BH_EXPLAIN_CB_REASON];
-	a.cls = (uint8_t)out.cb[BH_EXPLAIN_CB_CLASS];
-	a.peer_tenant = out.cb[BH_EXPLAIN_CB_TENANT];
-	a.grant = out.cb[BH_EXPLAIN_CB_GRANT] != 0;
 	return a;
 }
 

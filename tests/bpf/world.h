@@ -31,6 +31,7 @@ struct isolate_bpf;
 #define T_GHOST 99   /* has endpoints, but no entry in bh_tenants */
 
 #define WORLD_IFINDEX 1
+#define WORLD_STATS_MAX 64 /* counters that there is room for */
 
 #define OUT BH_DIR_EGRESS
 #define IN BH_DIR_INGRESS
@@ -62,6 +63,7 @@ struct world {
 	struct isolate_bpf *skel;
 	struct pkt_hosts hosts[2]; /* by direction */
 	bool has_linear;	   /* test runs can have a short linear part (Linux 6.18) */
+	uint32_t second;	   /* another interface */
 };
 
 /* Exits with 77 and the reason if not root; -1 if the programs do not load. */
@@ -76,6 +78,12 @@ void world_build(struct world *w, const char *text, uint8_t dir, struct pkt_fram
 struct world_answer world_run(struct world *w, const struct world_run *run);
 struct world_answer world_run_frame(struct world *w, const struct world_run *run,
 				    const struct pkt_frame *f);
+/* The same without looking at counters. */
+struct world_answer world_run_raw(struct world *w, const struct world_run *run,
+				  const struct pkt_frame *f);
+/* One packet through interface @ifindex, and what must become of it. */
+void world_expect(struct world *w, uint32_t ifindex, uint8_t dir, const char *pkt, uint8_t verdict,
+		  uint8_t reason);
 
 /* Forget flows, counters and events. */
 void world_forget(struct world *w);
@@ -110,7 +118,10 @@ struct world_suite; /* opaque */
 
 struct world_suite *suite_new(void);
 void suite_rows(struct world_suite *s, const struct world_row *rows, size_t n);
-/* @name is copied; *state is the struct world. */
+/*
+ * @name is copied; *state is the struct world, filled anew, the tenant T_OWN behind interface 1,
+ * nobody behind the others, nothing remembered, generation 1.
+ */
 void suite_test(struct world_suite *s, const char *name, CMUnitTestFunction fn);
 #define SUITE_TEST(s, fn) suite_test(s, #fn, fn)
 /* What one row promises, for tests that make rows themselves. */

@@ -66,6 +66,16 @@ static void check_no_trace(struct world *w)
 	assert_int_equal(world_events(w, &e, 1), 0);
 }
 
+void world_expect(struct world *w, uint32_t ifindex, uint8_t dir, const char *pkt, uint8_t verdict,
+		  uint8_t reason)
+{
+	const struct world_row row = { .verdict = verdict, .reason = reason };
+	const struct world_run run = { .pkt = pkt, .dir = dir, .ifindex = ifindex };
+	const struct world_answer a = world_run(w, &run);
+
+	check_answer(&row, pkt, &a);
+}
+
 void suite_check_row(struct world *w, const struct world_row *row)
 {
 	struct world_run run = { .pkt = row->pkt, .dir = row->dir, .dry = true };
@@ -122,8 +132,13 @@ void suite_test(struct world_suite *s, const char *name, CMUnitTestFunction fn)
 
 static int start(void **state)
 {
-	world_forget(*state);
-	world_generation(*state, 1);
+	struct world *w = *state;
+
+	world_fill(w);
+	world_become(w, WORLD_IFINDEX, "tenant");
+	world_become(w, w->second, "nobody");
+	world_forget(w);
+	world_generation(w, 1);
 	return 0;
 }
 
