@@ -338,11 +338,10 @@ static int read_document(struct bh_yaml *y, struct bh_json **ret_json, struct bh
 	if (r < 0)
 		return r;
 	r = build_document(y, &b);
-	if (r == 0) {
+	if (r == 0)
 		r = bh_json_error(b.root);
-		if (r < 0)
-			(void)bh_err_set(err, r, "out of memory");
-	}
+	if (r == -ENOMEM)
+		(void)bh_err_set(err, r, "out of memory");
 	if (r < 0) {
 		bh_yaml_build_done(&b);
 		return r;
