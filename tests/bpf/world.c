@@ -25,15 +25,6 @@ __attribute__((format(printf, 2, 0))) static int quiet(enum libbpf_print_level l
 	return level == LIBBPF_WARN ? vfprintf(stderr, fmt, ap) : 0;
 }
 
-/* Linux 6.18 takes data_end as the length of the linear part; before, it must be 0. */
-static bool probe_linear(struct world *w)
-{
-	const struct world_run run = { .dir = OUT, .linear = 14, .dry = true };
-	struct pkt_frame f = { .len = 64 };
-
-	return world_run_raw(w, &run, &f).error == 0;
-}
-
 int world_open(struct world *w)
 {
 	if (geteuid() != 0) {
@@ -58,7 +49,6 @@ int world_open(struct world *w)
 		return -1;
 	}
 	world_fill(w);
-	w->has_linear = probe_linear(w);
 	return 0;
 }
 
@@ -241,7 +231,6 @@ struct world_answer world_run_raw(struct world *w, const struct world_run *run,
 				  const struct pkt_frame *f)
 {
 	struct __sk_buff in = { .ifindex = run->ifindex ? run->ifindex : WORLD_IFINDEX,
-				.data_end = run->linear,
 				.gso_size = run->gso_size,
 				.gso_segs = run->gso_segs };
 	struct __sk_buff out = { 0 };

@@ -41,7 +41,6 @@ struct world_run {
 	const char *pkt; /* text, see pkt.h */
 	uint8_t dir;
 	uint32_t ifindex;  /* 0: WORLD_IFINDEX */
-	uint32_t linear;   /* bytes in the linear part; 0: all */
 	uint32_t gso_size; /* 0: none */
 	uint32_t gso_segs;
 	bool dry; /* explain */
@@ -62,7 +61,6 @@ struct world_answer {
 struct world {
 	struct isolate_bpf *skel;
 	struct pkt_hosts hosts[2]; /* by direction */
-	bool has_linear;	   /* test runs can have a short linear part (Linux 6.18) */
 	uint32_t second;	   /* another interface */
 };
 

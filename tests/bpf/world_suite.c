@@ -95,14 +95,6 @@ void suite_check_row(struct world *w, const struct world_row *row)
 	check_answer(row, "real", &a);
 	assert_int_equal(a.bytes, f.len);
 	assert_int_equal(world_events(w, &e, 1), row->verdict == BH_VERDICT_PASS ? 0 : 1);
-
-	/* how many bytes are in the linear part is the sender's choice */
-	if (!w->has_linear)
-		return;
-	world_forget(w);
-	run.linear = 14;
-	a = world_run_frame(w, &run, &f);
-	check_answer(row, "linear part of 14 bytes", &a);
 }
 
 static void run_row(void **state)
