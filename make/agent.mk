@@ -13,3 +13,6 @@ docs-metrics: $(METRICSGEN) ## write docs/metrics.md anew from the table of metr
 	$(Q)mv docs/metrics.md.new docs/metrics.md
 
 -include $(BUILD)/tests/metricsgen.d
+
+# runs the program itself
+$(BUILD)/tests/unit/test_ctl: | $(CTL)
