@@ -64,6 +64,11 @@ struct bh_model *bh_pipeline_model(struct bh_pipeline *pl)
 	return pl->model;
 }
 
+const struct bh_model *bh_pipeline_objects(const struct bh_pipeline *pl)
+{
+	return pl->model;
+}
+
 struct bh_links *bh_pipeline_links(struct bh_pipeline *pl)
 {
 	return pl->links;
@@ -202,41 +207,35 @@ static int run_once(struct bh_pipeline *pl, struct bh_apply_result *ret_res, str
 	return r;
 }
 
-static void account(struct bh_pipeline *pl, double s, const struct bh_apply_result *res, int r)
+static void account(struct bh_pipeline *pl, uint64_t ns, const struct bh_apply_result *res, int r)
 {
-	static const double bounds[BH_APPLY_N_BOUNDS] = BH_APPLY_BOUNDS;
 	struct bh_apply_stats *st = &pl->stats;
-	size_t b = 0;
 
-	while (b < BH_APPLY_N_BOUNDS && s > bounds[b])
-		b++;
-	st->buckets[b]++;
-	st->runs++;
+	bh_histogram_add(&st->latency, ns);
 	st->failures += r < 0;
 	st->writes += res->writes;
 	st->last_failed = r < 0;
-	st->last_s = s;
-	st->sum_s += s;
-	if (s > st->max_s)
-		st->max_s = s;
+	st->last_ns = ns;
+	if (ns > st->max_ns)
+		st->max_ns = ns;
 }
 
-static double seconds(const struct timespec *a, const struct timespec *b)
+static uint64_t now_ns(void)
 {
-	return (double)(b->tv_sec - a->tv_sec) + (double)(b->tv_nsec - a->tv_nsec) / 1e9;
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 void bh_pipeline_run(struct bh_pipeline *pl)
 {
 	struct bh_apply_result res = { 0 };
 	struct bh_err err = { 0 };
-	struct timespec t0, t1;
-	int r;
+	const uint64_t start = now_ns();
+	const int r = run_once(pl, &res, &err);
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &t0);
-	r = run_once(pl, &res, &err);
-	(void)clock_gettime(CLOCK_MONOTONIC, &t1);
-	account(pl, seconds(&t0, &t1), &res, r);
+	account(pl, now_ns() - start, &res, r);
 	(void)snprintf(pl->stats.last_error, sizeof(pl->stats.last_error), "%s",
 		       r < 0 ? (err.msg[0] ? err.msg : strerror(-r)) : "");
 	if (r < 0)
@@ -245,7 +244,7 @@ void bh_pipeline_run(struct bh_pipeline *pl)
 			pl->stats.last_error, res.writes, res.failures);
 	else
 		bh_debug("applied: %zu writes, %zu interfaces on, %zu off, %.1f ms", res.writes,
-			 res.attached, res.detached, pl->stats.last_s * 1e3);
+			 res.attached, res.detached, (double)pl->stats.last_ns / 1e6);
 }
 
 bool bh_pipeline_unsettled(const struct bh_pipeline *pl)

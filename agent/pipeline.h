@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/report/snapshot.h"
 #include "bpf/bind.h"
 #include "bpf/datapath.h"
 #include "bpf/links.h"
@@ -19,19 +20,11 @@ struct bh_config;
 struct bh_err;
 struct bh_pipeline; /* opaque */
 
-/* Upper bounds of the apply latency's histogram, in seconds; the last bucket is everything above.
- */
-#define BH_APPLY_BOUNDS                                                                            \
-	{                                                                                          \
-		0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5                    \
-	}
-#define BH_APPLY_N_BOUNDS 11
-
 struct bh_apply_stats {
-	uint64_t runs, failures; /* failures: runs in which something failed */
-	uint64_t writes;	 /* map entries */
-	double last_s, max_s, sum_s;
-	uint64_t buckets[BH_APPLY_N_BOUNDS + 1]; /* not cumulative */
+	struct bh_histogram latency; /* of every run */
+	uint64_t failures;	     /* runs in which something failed */
+	uint64_t writes;	     /* map entries */
+	uint64_t last_ns, max_ns;
 	bool last_failed;
 	char last_error[512]; /* of the last run, "" if it succeeded */
 };
@@ -43,6 +36,7 @@ struct bh_pipeline *bh_pipeline_free(struct bh_pipeline *pl);
 BH_DEFINE_AUTO(struct bh_pipeline, bh_pipeline_free)
 
 struct bh_model *bh_pipeline_model(struct bh_pipeline *pl);
+const struct bh_model *bh_pipeline_objects(const struct bh_pipeline *pl);
 struct bh_links *bh_pipeline_links(struct bh_pipeline *pl);
 struct bh_datapath *bh_pipeline_datapath(struct bh_pipeline *pl);
 

@@ -154,7 +154,9 @@ struct bh_abi_flow {
 	__u64 last_ns;	  /* CLOCK_MONOTONIC of the last packet */
 	__u32 generation; /* of the policy that allowed it */
 	__u8 dir;	  /* BH_DIR_* of its first packet */
-	__u8 pad[3];	  /* must be zero */
+	__u8 reason;	  /* mode audit: why each packet would have been dropped; else 0 */
+	__u8 peer_cls;	  /* with reason: enum bh_class */
+	__u8 pad;	  /* must be zero */
 };
 _Static_assert(sizeof(struct bh_abi_flow) == 16, "bh_abi_flow layout");
 

@@ -78,6 +78,13 @@ inline_step int ip16_is_multicast6(const union ip16 *a)
 	return a->b[0] == 0xff;
 }
 
+/* ::ffff:0:0/96 on the wire (RFC 4291 2.5.5.2 is for APIs alone): our tables hold IPv4 there. */
+inline_step int ip16_is_mapped(const union ip16 *a)
+{
+	/* one comparison: every branch on an address is one more path for the verifier */
+	return !(a->d[0] | (a->w[2] ^ bpf_htonl(0xffff)));
+}
+
 inline_step int mac_equal(const __u8 *a, const __u8 *b)
 {
 	return a[0] == b[0] && a[1] == b[1] && a[2] == b[2] && a[3] == b[3] && a[4] == b[4] &&

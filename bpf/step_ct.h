@@ -57,33 +57,58 @@ inline_step void flow_key(struct pkt *p, struct bh_abi_flow_key *k)
 	}
 }
 
+/* A hit on a flow that the current policy allowed: 0, or in mode audit why it would not have been.
+ */
+inline_step __u8 known_flow(struct pkt *p, struct bh_abi_flow *f, __u64 now)
+{
+	if ((__s64)(now - f->last_ns) > (__s64)TOUCH_NS)
+		f->last_ns = now;
+	if (f->reason) {
+		p->policy = 1;
+		p->mode = MODE_AUDIT;
+		p->peer_cls = f->peer_cls;
+	}
+	return f->reason;
+}
+
+/* Remember the flow; in the modes that let it pass all the same, too: its replies must pass. */
+inline_step __u8 remember(struct pkt *p, const struct bh_abi_flow_key *key, struct bh_abi_flow *f,
+			  __u8 reason)
+{
+	if (reason && (!p->policy || p->mode == MODE_ENFORCE))
+		return reason;
+	if (reason && p->mode == MODE_AUDIT) {
+		f->reason = reason;
+		f->peer_cls = p->peer_cls;
+	}
+	if (!bpf_map_update_elem(&bh_flows, key, f, BPF_ANY))
+		return reason;
+	account_loss(BH_LOSS_FLOW);
+	p->policy = 0;
+	return BH_REASON_TABLE_FULL;
+}
+
 /* The packet belongs to a flow that is allowed, or may open one: 0, or the reason why not. */
 inline_step __u8 step_flow(struct pkt *p)
 {
 	struct bh_abi_flow fresh = { .generation = p->generation, .dir = p->dir };
 	struct bh_abi_flow *f = NULL;
 	struct bh_abi_flow_key key;
-	__u64 now = 0;
 	__be16 port;
 	__u8 reason;
 
 	flow_key(p, &key);
 	if (!p->dry) {
-		now = bpf_ktime_get_ns();
+		fresh.last_ns = bpf_ktime_get_ns();
 		f = bpf_map_lookup_elem(&bh_flows, &key);
 		/* signed: another CPU may have renewed the flow after the clock was read here */
-		if (f && (__s64)(now - f->last_ns) > (__s64)idle_limit(p->proto))
+		if (f && (__s64)(fresh.last_ns - f->last_ns) > (__s64)idle_limit(p->proto))
 			f = NULL;
-		if (f && f->generation == p->generation) {
-			if ((__s64)(now - f->last_ns) > (__s64)TOUCH_NS)
-				f->last_ns = now;
-			return 0;
-		}
+		if (f && f->generation == p->generation)
+			return known_flow(p, f, fresh.last_ns);
 	}
 	if (is_echo_reply(p) && !f) {
-		/* a ping that mode audit or off let through is no flow, and its answer belongs to
-		 * it */
-		p->policy = 1;
+		p->policy = 1; /* a lack of permission, not of identity */
 		tenant_of(p);
 		return BH_REASON_NO_FLOW;
 	}
@@ -95,13 +120,5 @@ inline_step __u8 step_flow(struct pkt *p)
 	/* what was a reply may be allowed as a flow of its own; its next packet will tell */
 	if (reason && f)
 		bpf_map_delete_elem(&bh_flows, &key);
-	if (reason || p->dry)
-		return reason;
-	fresh.last_ns = now;
-	if (bpf_map_update_elem(&bh_flows, &key, &fresh, BPF_ANY)) {
-		account_loss(BH_LOSS_FLOW);
-		p->policy = 0;
-		return BH_REASON_TABLE_FULL;
-	}
-	return 0;
+	return p->dry ? reason : remember(p, &key, &fresh, reason);
 }

@@ -263,7 +263,7 @@ inline_step __u8 step_nd(struct pkt *p, __u8 hop_limit)
 		return p->dir == BH_DIR_EGRESS ? rs_from_pod(p) : BH_REASON_DST_ADDR;
 	if (bpf_skb_load_bytes(p->skb, p->l4_off, &m, sizeof(m)))
 		return BH_REASON_TRUNCATED;
-	if (m.code)
+	if (m.code || ip16_is_mapped(&m.target))
 		return BH_REASON_ND_INVALID;
 	return p->dir == BH_DIR_EGRESS ? nd_from_pod(p, &m) : nd_to_pod(p, &m);
 }

@@ -199,7 +199,8 @@ inline_step __u8 step_ip6(struct pkt *p)
 	__builtin_memcpy(p->daddr.b, &ip.daddr, 16);
 	p->proto = ip.nexthdr;
 	plen = bpf_ntohs(ip.payload_len);
-	if (*(__u8 *)&ip >> 4 != 6 || !plen)
+	if (*(__u8 *)&ip >> 4 != 6 || !plen || ip16_is_mapped(&p->saddr) ||
+	    ip16_is_mapped(&p->daddr))
 		return BH_REASON_IP_MALFORMED;
 	if (ETH_LEN + IP6_LEN + plen > p->skb->len)
 		return BH_REASON_TRUNCATED;

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The daemon dies, comes back, is restarted, is removed: what it enforced goes on, packet by packet."""
+
+import os
+import subprocess
+import time
+
+import pytest
+
+from lib import manifests, probe
+from lib.traffic import Traffic
+
+ROUNDS = int(os.environ.get("BH_ROUNDS", "3"))  # 20 in make soak
+MIN_OWN = 300  # a run that sent less than this proved nothing
+
+
+@pytest.fixture(scope="module", name="world")
+def fixture_world(network, make_agent):
+    """Two pods of acme, one of globex, streams between all of them."""
+    node = network.node
+    a, b, g = (node.add_pod(n) for n in ("a", "b", "g"))
+    agent = make_agent(node)
+    agent.write(manifests.of_node(node), manifests.tenant("acme", ["acme"]),
+                manifests.tenant("globex", ["globex"]), manifests.of_pod(a, "acme"),
+                manifests.of_pod(b, "acme"), manifests.of_pod(g, "globex"))
+    agent.start()
+    agent.wait_endpoints(a, b, g)
+    return agent, a, b, g
+
+
+def _traffic(world):
+    _, a, b, g = world
+    return Traffic(own=[(a, b), (b, a)], foreign=[(a, g), (g, b)])
+
+
+def _restart(world, end, rounds):
+    agent, a, b, g = world
+    traffic = _traffic(world).start()
+    for _ in range(rounds):
+        end(agent)
+        agent.start()
+        agent.wait_endpoints(a, b, g)
+    return traffic.stop()
+
+
+def _assert_untouched(figures, what):
+    print(f"{what}: {figures}")
+    assert figures["own_sent"] >= MIN_OWN
+    assert figures["foreign_sent"] >= MIN_OWN
+    assert figures["own_lost"] == 0
+    assert figures["foreign_arrived"] == 0
+
+
+def test_kill_9__under_traffic__nothing_lost_nothing_foreign(world):
+    _assert_untouched(_restart(world, lambda agent: agent.kill(), ROUNDS), f"{ROUNDS} x kill -9")
+
+
+def test_restart__under_traffic__nothing_lost_nothing_foreign(world):
+    _assert_untouched(_restart(world, lambda agent: agent.stop(), ROUNDS), f"{ROUNDS} x restart")
+
+
+def test_dead_daemon__still_enforces(world):
+    agent, a, _, g = world
+    traffic = _traffic(world)
+    agent.kill()
+    try:
+        traffic.start()
+        time.sleep(1.0)  # traffic for a while with nobody there
+        _assert_untouched(traffic.stop(), "daemon dead for 1 s")
+        assert not probe.one(a, "tcp", g.ip4, 80).ok
+    finally:
+        agent.start()
+
+
+def test_detach__removes_everything_and_opens(world, bulkheadd):
+    agent, a, b, g = world
+    bpffs = agent.argv[agent.argv.index("--bpffs") + 1]
+    detach = agent.node.command(bulkheadd.resolve(), "--detach", "--bpffs", bpffs, "--state",
+                                agent.folder / "state", "--socket", agent.socket)
+    busy = subprocess.run(detach, capture_output=True, text=True, check=False)
+    assert busy.returncode == 1
+    assert "runs" in busy.stderr
+    agent.stop()
+    subprocess.run(detach, check=True)
+    left = subprocess.run(["find", str(bpffs), "-mindepth", "1"], capture_output=True, text=True,
+                          check=False)
+    assert left.stdout == ""
+    filters = agent.node.run("tc", "filter", "show", "dev", a.host_if, "ingress")
+    assert filters == ""
+    assert probe.one(a, "tcp", g.ip4, 80, timeout=probe.ALLOWED_S).ok
+    agent.start()
+    agent.wait_endpoints(a, b, g)
+    assert not probe.one(a, "tcp", g.ip4, 80).ok
