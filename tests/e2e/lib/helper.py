@@ -19,6 +19,7 @@ import struct
 import sys
 import time
 
+import stream
 import wire
 
 CLONE_NEWNET = 0x40000000
@@ -220,6 +221,7 @@ class Helper:
     def __init__(self, name):
         self.servers = Servers(name)
         self.wire = wire.Wire()
+        self.streams = stream.Streams()
 
     async def op_serve(self, tcp=(), udp=()):
         self.servers.serve(tcp, udp)
@@ -238,6 +240,21 @@ class Helper:
 
     async def op_http_get(self, host, port, path, timeout):
         return await http_get(host, port, path, timeout)
+
+    async def op_stream_start(self, **kw):
+        return self.streams.start(**kw)
+
+    async def op_stream_stop(self, **kw):
+        return await self.streams.stop(**kw)
+
+    async def op_sink(self, **kw):
+        return self.streams.sink(**kw)
+
+    async def op_sink_counts(self):
+        return self.streams.counts()
+
+    async def op_sink_clear(self):
+        return self.streams.clear()
 
     async def op_tap_open(self, **kw):
         return self.wire.tap_open(**kw)
