@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-# Fuzzing with libFuzzer. A target is tests/fuzz/fuzz_NAME.c with seeds in tests/fuzz/corpus/NAME;
-# nothing else is to be done for a new one. FUZZ_SECONDS=N: that long for each target, with another
-# seed each time and what was learnt before, in place of the smoke run.
+# Fuzzing with libFuzzer. A target is tests/fuzz/fuzz_NAME.c with seeds in
+# tests/fuzz/corpus/fuzz_NAME; nothing else is to be done for a new one. FUZZ_SECONDS=N: that long
+# for each target, with another seed each time and what was learnt before, not the smoke run.
 FUZZ_SRC  := $(wildcard tests/fuzz/fuzz_*.c)
 FUZZ      := $(FUZZ_SRC:%.c=$(BUILD)/%)
 FUZZ_RUNS ?= 20000

@@ -4,9 +4,10 @@
 
     run.py --out DIR [--jobs N] [--runs N | --seconds N] build/.../fuzz_NAME...
 
-Seeds are in tests/fuzz/corpus/NAME. With --runs every run is the same: fixed seed, fixed number of
-inputs, nothing kept from the run before. With --seconds what is found is kept in DIR/NAME/corpus and
-used the next time. An input that fails is kept in DIR/NAME; give it to the program to see it again.
+Seeds are in tests/fuzz/corpus/fuzz_NAME. With --runs every run is the same: fixed seed, fixed number
+of inputs, nothing kept from the run before. With --seconds what is found is kept in
+DIR/fuzz_NAME/corpus and used the next time. An input that fails is kept in DIR/fuzz_NAME; give it to
+the program to see it again.
 """
 
 import argparse
@@ -35,11 +36,10 @@ def reason(log):
 
 def run(program, args):
     """None if the program found nothing, else what it found."""
-    name = program.name.removeprefix("fuzz_")
-    seeds = SEEDS / name
+    seeds = SEEDS / program.name
     if not seeds.is_dir() or not any(seeds.iterdir()):
         return f"no seeds in {seeds}"
-    out = args.out / name
+    out = args.out / program.name
     learnt = out / "corpus"
     if not args.seconds:
         shutil.rmtree(out, ignore_errors=True)
