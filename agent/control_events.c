@@ -78,7 +78,7 @@ int bh_events_add(struct bh_events *ev, const struct bh_json *event, size_t max,
 	if (!line)
 		return -ENOMEM;
 	text = line;
-	strcpy(text + len, "\n");
+	memcpy(text + len, "\n", 2);
 	if (tenant) {
 		tenant_copy = strdup(tenant);
 		if (!tenant_copy)

@@ -24,14 +24,16 @@ static int parse_end(const char *key, const char *text, struct bh_explain_end *e
 		     struct bh_err *err)
 {
 	const char *slash;
+	size_t len;
 
 	if (!text || !*text)
 		return bh_err_set(err, EINVAL,
 				  "%s: missing, expected NAMESPACE/POD or an IP address", key);
-	if (strlen(text) >= sizeof(e->text))
+	len = strlen(text);
+	if (len >= sizeof(e->text))
 		return bh_err_set(err, EINVAL, "%s: longer than %zu bytes", key,
 				  sizeof(e->text) - 1);
-	strcpy(e->text, text);
+	memcpy(e->text, text, len + 1);
 	e->is_addr = !bh_addr_parse(text, &e->addr);
 	if (e->is_addr)
 		return 0;
@@ -39,7 +41,7 @@ static int parse_end(const char *key, const char *text, struct bh_explain_end *e
 	if (slash && (size_t)(slash - text) <= BH_CONTROL_NS_MAX &&
 	    strlen(slash + 1) <= BH_CONTROL_NAME_MAX) {
 		memcpy(e->ns, text, (size_t)(slash - text));
-		strcpy(e->name, slash + 1);
+		memcpy(e->name, slash + 1, strlen(slash + 1) + 1);
 		if (bh_parse_is_label(e->ns) && bh_parse_is_subdomain(e->name))
 			return 0;
 	}
@@ -132,7 +134,7 @@ static int parse_events(const struct bh_http_target *t, struct bh_events_query *
 	if (tenant && !is_tenant(tenant))
 		return bh_err_set(err, EINVAL, "tenant: '%s', expected a Tenant's name", tenant);
 	if (tenant)
-		strcpy(q->tenant, tenant);
+		memcpy(q->tenant, tenant, strlen(tenant) + 1);
 	r = parse_choice(t, "reason", reasons, sizeof(reasons) / sizeof(reasons[0]), &q->reason,
 			 err);
 	if (r < 0)

@@ -179,7 +179,7 @@ static void server__head_over_the_bound__refused_without_handler(void **state)
 	int n = snprintf(req, 64, "GET /echo?q=1 HTTP/1.1\r\nHost: x\r\nX: ");
 
 	memset(req + n, 'a', 2 * BH_HTTP_MAX_HEAD);
-	strcpy(req + n + 2 * BH_HTTP_MAX_HEAD, "\r\n\r\n");
+	memcpy(req + n + 2 * BH_HTTP_MAX_HEAD, "\r\n\r\n", 5);
 	fixture_roundtrip(f->loop, f->path, req, f->buf, BUF_LEN);
 	assert_memory_equal(f->buf, "HTTP/1.1 4", 10);
 	assert_int_equal(f->calls, 0);

@@ -66,7 +66,7 @@ static void target_parse__bounds__e2big_one_above(void **state)
 		(void)snprintf(many + strlen(many), sizeof(many) - strlen(many), "&p%d=%d", i, i);
 	assert_int_equal(bh_http_target_parse(many, &t, NULL), 0);
 	assert_int_equal(t.n_params, BH_HTTP_MAX_PARAMS);
-	strcat(many, "&one=more");
+	(void)snprintf(many + strlen(many), sizeof(many) - strlen(many), "&one=more");
 	assert_int_equal(bh_http_target_parse(many, &t, NULL), -E2BIG);
 }
 
