@@ -22,6 +22,8 @@ inline_step __u8 check(struct pkt *p)
 	if (reason)
 		return reason;
 	reason = step_meta(p);
+	forget_parsed(p);
+	forget(p, reason);
 	if (reason)
 		return reason;
 	if (p->ask_neighbour)

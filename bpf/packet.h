@@ -48,6 +48,38 @@ struct pkt {
 	__u8 dry;	    /* explain: no trace is left */
 };
 
+/*
+ * Makes the verifier forget what it knows about @x, whose value stays. Paths that differ only in
+ * what is known are then verified once; before 6.2 most would be walked to their end, each with all
+ * that follows.
+ */
+#define forget(p, x)                                                                               \
+	do {                                                                                       \
+		__u64 x_ = (x), any_ = (p)->skb->len;                                              \
+                                                                                                   \
+		asm volatile("%0 ^= %1\n%0 ^= %1" : "+r"(x_) : "r"(any_));                         \
+		(x) = x_;                                                                          \
+	} while (0)
+
+/* All that parsing found out, so that its many ways end in one. */
+inline_step void forget_parsed(struct pkt *p)
+{
+	forget(p, p->saddr.d[0]);
+	forget(p, p->saddr.d[1]);
+	forget(p, p->daddr.d[0]);
+	forget(p, p->daddr.d[1]);
+	forget(p, p->ask.d[0]);
+	forget(p, p->ask.d[1]);
+	forget(p, p->l4_off);
+	forget(p, p->ethertype);
+	forget(p, p->sport);
+	forget(p, p->dport);
+	forget(p, p->proto);
+	forget(p, p->icmp_type);
+	forget(p, p->link);
+	forget(p, p->ask_neighbour);
+}
+
 /* The peer's side of a packet, and the pod's. */
 inline_step union ip16 *pkt_remote(struct pkt *p)
 {

@@ -250,6 +250,11 @@ inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
 	if (bits & BH_BIT(rel))
 		return 0;
 	if (is_tenant_role(ep->role)) {
+		forget(p, peer.cls);
+		forget(p, peer.tenant);
+		forget(p, port);
+		forget(p, dir);
+		forget(p, p->proto);
 		grant = grant_of(ep, dir, &peer, remote);
 		if (grant && portset_has(*grant, port_key(p->proto, port))) {
 			p->grant = 1;
