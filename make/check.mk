@@ -107,7 +107,8 @@ install: all ## to DESTDIR/PREFIX (/usr/local)
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(SBINDIR)/bulkheadd $(DESTDIR)$(BINDIR)/bulkheadctl
-	rm -rf $(DESTDIR)$(DOCDIR)
+	rm -f $(patsubst %,$(DESTDIR)$(DOCDIR)/%,$(notdir LICENSE $(wildcard LICENSES/* docs/*.md)) README.md)
+	-rmdir $(DESTDIR)$(DOCDIR)
 
 .PHONY: help
 help: ## this list
