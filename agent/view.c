@@ -141,6 +141,12 @@ static struct bh_json *problems_json(const struct bh_view *v)
 	return list;
 }
 
+/* Milliseconds to the microsecond: what is behind that is noise. */
+static double ms(uint64_t ns)
+{
+	return (double)(ns / 1000) / 1e3;
+}
+
 static struct bh_json *apply_json(const struct bh_view *v)
 {
 	const struct bh_apply_stats *st = bh_pipeline_stats(v->pl);
@@ -148,8 +154,8 @@ static struct bh_json *apply_json(const struct bh_view *v)
 
 	bh_json_set_int(j, "count", (int64_t)st->latency.count);
 	bh_json_set_int(j, "failures", (int64_t)st->failures);
-	bh_json_set_num(j, "lastMs", (double)st->last_ns / 1e6);
-	bh_json_set_num(j, "maxMs", (double)st->max_ns / 1e6);
+	bh_json_set_num(j, "lastMs", ms(st->last_ns));
+	bh_json_set_num(j, "maxMs", ms(st->max_ns));
 	bh_json_set_str(j, "lastError", st->last_failed ? st->last_error : NULL);
 	return j;
 }

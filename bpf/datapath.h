@@ -83,7 +83,10 @@ struct bh_map_info {
 	uint64_t bytes; /* kernel memory, as the kernel accounts it; 0 = not known */
 };
 
-/* @v has room for @cap; returns the number of maps. Counting flows costs: not for every second. */
+/*
+ * Maps that can fill up. @v has room for @cap; returns how many. Counting flows costs: not for every
+ * second.
+ */
 size_t bh_datapath_maps(struct bh_datapath *dp, struct bh_map_info *v, size_t cap);
 
 /* Sum over CPUs of each counter, in no order. Caller frees. 0 or negative errno. */

@@ -62,7 +62,7 @@ static uint64_t entries_of(struct bh_datapath *dp, struct bpf_map *map)
 		return bh_ids_count(dp->ids);
 	if (map == dp->skel->maps.bh_left_alone)
 		return dp->n_left_alone;
-	if (map == dp->skel->maps.bh_flows)
+	if (map == dp->skel->maps.bh_flows || map == dp->skel->maps.bh_event_limits)
 		return count_entries(map);
 	if (map == dp->skel->maps.bh_stats) {
 		bh_autofree struct bh_counter *v = NULL;
@@ -73,6 +73,20 @@ static uint64_t entries_of(struct bh_datapath *dp, struct bpf_map *map)
 	return 0;
 }
 
+/* Arrays and rings are always full or never: nothing to watch. */
+static bool has_fill(const struct bpf_map *map)
+{
+	switch (bpf_map__type(map)) {
+	case BPF_MAP_TYPE_HASH:
+	case BPF_MAP_TYPE_LRU_HASH:
+	case BPF_MAP_TYPE_PERCPU_HASH:
+	case BPF_MAP_TYPE_LPM_TRIE:
+		return strncmp(bpf_map__name(map), "bh_", 3) == 0;
+	default:
+		return false;
+	}
+}
+
 size_t bh_datapath_maps(struct bh_datapath *dp, struct bh_map_info *v, size_t cap)
 {
 	struct bpf_map *map;
@@ -80,7 +94,7 @@ size_t bh_datapath_maps(struct bh_datapath *dp, struct bh_map_info *v, size_t ca
 
 	bpf_object__for_each_map(map, dp->skel->obj)
 	{
-		if (strncmp(bpf_map__name(map), "bh_", 3) != 0 || n == cap)
+		if (!has_fill(map) || n == cap)
 			continue;
 		v[n++] = (struct bh_map_info){
 			.name = bpf_map__name(map),

@@ -134,6 +134,8 @@ class Demo:
                 row.append(mark + ("" if all(g == w for g, w in cell) else " !"))
             print(f"{a:<12}" + "".join(f"{c:>9}" for c in row))
 
+        print("yes: TCP, UDP and ICMP pass over IPv4 and IPv6, -: none does; as expected, where no !")
+
     def check(self, what, grants=(), table=True):
         start = time.monotonic()
         seen, wrong, n = self.matrix(grants)
