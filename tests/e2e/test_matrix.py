@@ -30,21 +30,21 @@ def fixture_bare(wiring, request):
 @pytest.mark.parametrize("family", [4, 6])
 def test_matrix__no_agent__everything_passes(bare, family):
     """So what the others see denied was denied by the agent."""
-    rows = [(*cell, True) for cell in world.cells(bare, family)]
+    rows = [(*cell, True) for cell in world.cells(bare)]
     assert world.try_all(rows, family) == []
     assert len(rows) > 300
 
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_matrix__no_grants__default_table(cluster, family):
-    rows = [(*c, policy.allowed(c[0], c[1])) for c in world.cells(cluster, family)]
+    rows = [(*c, policy.allowed(c[0], c[1])) for c in world.cells(cluster)]
     assert world.try_all(rows, family) == []
     assert {ok for *_, ok in rows} == {True, False}
 
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_matrix__other_node_has_no_agent__its_pods_are_nobodys(half, family):
-    rows = [(*c, policy.allowed(c[0], c[1])) for c in world.cells(half, family)]
+    rows = [(*c, policy.allowed(c[0], c[1])) for c in world.cells(half)]
     assert world.try_all(rows, family) == []
     by_names = {(s.name, d.name): ok for s, d, *_, ok in rows}
     assert not by_names["acme-1", "acme-2"] and not by_names["acme-2", "acme-1"]

@@ -58,8 +58,11 @@ class Agent:
             self.proc = subprocess.Popen([*self.node.command(*self.argv)], stdin=subprocess.DEVNULL,
                                          stdout=log, stderr=log)
         if wait:
-            self.wait_status(lambda s: s.get("ready") is True, "ready", READY_S)
+            self.wait_ready()
         return self
+
+    def wait_ready(self):
+        return self.wait_status(lambda s: s.get("ready") is True, "ready", READY_S)
 
     def stop(self, sig=signal.SIGTERM):
         """Ends the process that start() started. Its exit status; None if it was not running."""
@@ -154,18 +157,22 @@ class Agent:
             (self.manifests / f"{manifests.key(obj)}.yaml").unlink()
 
     def apply(self, *objects, remove=()):
-        """Write and remove, and wait until that is what the kernel enforces: until the marker, a
-        Tenant without namespaces that is written last, is in the list of tenants."""
+        """Write and remove, and wait until that is what the kernel enforces."""
+        self.submit(*objects, remove=remove)
+        self.wait_applied()
+
+    def submit(self, *objects, remove=()):
+        """The first half of apply(). The last thing written is a marker, a Tenant without namespaces:
+        when it is in the list of tenants, all that was written before it is in effect."""
         self.write(*objects)
         self.remove(*remove)
         self._serial += 1
-        old, marker = f"marker-{self._serial - 1}", f"marker-{self._serial}"
-        self.write(manifests.tenant(marker, []))
-        stale = self.manifests / f"{manifests.key(manifests.tenant(old, []))}.yaml"
-        stale.unlink(missing_ok=True)
-        self._wait_marker(marker)
+        self.write(manifests.tenant(f"marker-{self._serial}", []))
+        if self._serial > 1:
+            self.remove(manifests.tenant(f"marker-{self._serial - 1}", []))
 
-    def _wait_marker(self, marker):
+    def wait_applied(self):
+        marker = f"marker-{self._serial}"
         end = time.monotonic() + APPLY_S
         while time.monotonic() < end:
             try:

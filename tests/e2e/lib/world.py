@@ -59,7 +59,9 @@ class World:
         self.agents = [make_agent(node) for node in network.nodes[:self.n_agents]]
         for agent in self.agents:
             agent.write(*self.objects())
-            agent.start()
+            agent.start(wait=False)
+        for agent in self.agents:
+            agent.wait_ready()
             agent.wait_endpoints(*(e.ns for e in self.pods() if e.ns.node is agent.node))
 
     def _enforced(self, node):
@@ -87,13 +89,15 @@ class World:
 
     def apply(self, *objects):
         for agent in self.agents:
-            agent.apply(*objects)
+            agent.submit(*objects)
+        for agent in self.agents:
+            agent.wait_applied()
 
     def grant(self, acme=None, globex=None):
         self.apply(*self.tenants(acme, globex))
 
 
-def cells(world, family, kinds=KINDS):
+def cells(world, kinds=KINDS):
     """[(sender, receiver, kind, port)]: every pair with a pod in it."""
     for s in world.ends.values():
         for d in world.ends.values():
@@ -102,17 +106,17 @@ def cells(world, family, kinds=KINDS):
                     yield s, d, kind, port
 
 
-def try_all(rows, family):
+def try_all(rows, *families):
     """rows: (sender, receiver, kind, port, is it to pass). A line for each that went otherwise."""
-    rows = list(rows)
+    rows = [(*row, f) for row in rows for f in families]
     answers = probe.run([(s.ns, probe.Probe(
-        kind, d.address[family], port, src=s.address[family],
-        timeout=probe.ALLOWED_S if ok else probe.DENIED_S)) for s, d, kind, port, ok in rows])
+        kind, d.address[f], port, src=s.address[f],
+        timeout=probe.ALLOWED_S if ok else probe.DENIED_S)) for s, d, kind, port, ok, f in rows])
     wrong = []
-    for (s, d, kind, port, ok), a in zip(rows, answers):
+    for (s, d, kind, port, ok, f), a in zip(rows, answers):
         if a.ok and kind != "icmp" and a.peer != d.ns.name:
-            wrong.append(f"{kind}/{port} {s} -> {d} (IPv{family}): answered by {a.peer}")
+            wrong.append(f"{kind}/{port} {s} -> {d} (IPv{f}): answered by {a.peer}")
         elif a.ok != ok:
-            wrong.append(f"{kind}/{port} {s} -> {d} (IPv{family}): {'passed' if a.ok else a.why}, "
+            wrong.append(f"{kind}/{port} {s} -> {d} (IPv{f}): {'passed' if a.ok else a.why}, "
                          f"expected to be {'allowed' if ok else 'denied'}")
     return wrong
