@@ -211,8 +211,7 @@ static const struct rule {
 	/* the keeper starts workers again, and each of them narrows itself */
 	{ SCMP_SYS(wait4), E | K }, /* the enforcer takes note of the keeper's end */
 	{ SCMP_SYS(waitid), E | K },
-	{ SCMP_SYS(clock_nanosleep), K },
-	{ SCMP_SYS(nanosleep), K },
+	{ SCMP_SYS(pidfd_open), K }, /* to wait for worker and enforcer at once */
 	{ SCMP_SYS(getppid), K },
 	{ SCMP_SYS(set_robust_list), K }, /* fork() in libc */
 	{ SCMP_SYS(rseq), K },

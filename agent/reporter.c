@@ -4,12 +4,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/confine.h"
@@ -31,7 +32,7 @@
 #define CAP_SETGID_NR 6
 #define CAP_SETUID_NR 7
 
-/* Die with @parent, which may have died before this call. */
+/* Die with @parent where it may signal us; it may have died before this call. */
 static int follow(pid_t parent)
 {
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
@@ -113,22 +114,35 @@ static int work(pid_t keeper, uint32_t restarts, bool confine)
 	return code;
 }
 
-static int wait_for(pid_t pid)
+/* True once nobody holds the other end of the line. @timeout_ms as poll(2) has it. */
+static bool is_orphan(int timeout_ms)
 {
-	int status = 0;
+	struct pollfd p = { .fd = CHANNEL_FD };
 
-	while (waitpid(pid, &status, 0) < 0) {
-		if (errno != EINTR)
-			return 0;
-	}
-	return status;
+	return poll(&p, 1, timeout_ms) > 0 && p.revents;
 }
 
-static void pause_ms(unsigned int ms)
+/*
+ * Wait until the worker ends or the enforcer does. The parent-death signal cannot tell of the
+ * latter: it is subject to the dying one's permissions, and the enforcer has given up CAP_KILL. Our
+ * own end takes the worker along: there the users are the same.
+ *
+ * 1 with the worker's status, 0 if the enforcer is gone, or negative errno.
+ */
+static int wait_for(pid_t pid, int *ret_status)
 {
-	const struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+	bh_autoclose int worker = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p[2] = { { .fd = worker, .events = POLLIN }, { .fd = CHANNEL_FD } };
 
-	(void)nanosleep(&ts, NULL);
+	if (worker < 0)
+		return -errno;
+	while (!p[0].revents) {
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return -errno;
+		if (!p[0].revents && p[1].revents)
+			return 0;
+	}
+	return waitpid(pid, ret_status, 0) < 0 ? -errno : 1;
 }
 
 /* Start workers for as long as they die before the enforcer does. */
@@ -140,15 +154,15 @@ static void keep(bool confine)
 	for (uint32_t restarts = 0;; restarts++) {
 		const uint64_t born_ns = bh_loop_now_ns();
 		const pid_t pid = fork();
-		int status;
+		int r, status = 0;
 
 		if (!pid)
 			_exit(work(self, restarts, confine));
-		status = pid < 0 ? -1 : wait_for(pid);
-		if (pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		r = pid < 0 ? -errno : wait_for(pid, &status);
+		if (r == 0 || (r > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0))
 			return;
-		if (pid < 0)
-			bh_warn_limited("fork: %s", strerror(errno));
+		if (r < 0)
+			bh_warn_limited("start the reporter: %s", strerror(-r));
 		else if (WIFSIGNALED(status))
 			bh_warn_limited("the reporter was killed by signal %d%s, starting it again",
 					WTERMSIG(status),
@@ -158,7 +172,8 @@ static void keep(bool confine)
 			bh_warn_limited("the reporter failed, starting it again");
 		if (bh_loop_now_ns() - born_ns > GOOD_LIFE_NS)
 			backoff_ms = BACKOFF_MIN_MS;
-		pause_ms(backoff_ms);
+		if (is_orphan((int)backoff_ms))
+			return;
 		backoff_ms = backoff_ms * 2 < BACKOFF_MAX_MS ? backoff_ms * 2 : BACKOFF_MAX_MS;
 	}
 }

@@ -227,14 +227,14 @@ static void reporter__processes__confined(void **state)
 	}
 	proc_line(pids[1], "Name:", line, sizeof(line));
 	assert_string_equal(line, "Name:\tbulkhead-rep\n");
-	/* The keeper holds standard files, the line and the socket: 0 to 4. */
+	/* The keeper holds standard files, the line, the socket and the worker: 0 to 5. */
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd", (int)f->keeper);
 	d = opendir(path);
 	assert_non_null(d);
 	for (struct dirent *e = readdir(d); e; e = readdir(d)) {
 		if (e->d_name[0] != '.') {
 			fds++;
-			assert_true(atoi(e->d_name) <= 4);
+			assert_true(atoi(e->d_name) <= 5);
 		}
 	}
 	(void)closedir(d);
@@ -279,6 +279,80 @@ static void reporter__keeper_killed__nothing_left_and_enforcer_knows(void **stat
 	assert_int_equal(kill(f->keeper, SIGKILL), 0);
 	fixture_until(f->loop, channel_dead, f); /* so the worker's end is closed too */
 	(void)w;
+}
+
+struct gone {
+	pid_t pids[2];
+};
+
+/* No such process, or a zombie that waits for the machine's init. */
+static bool both_gone(void *ud)
+{
+	struct gone *g = ud;
+
+	for (int i = 0; i < 2; i++) {
+		char path[64], line[256] = "";
+		FILE *file;
+
+		(void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)g->pids[i]);
+		file = fopen(path, "re");
+		if (file && fgets(line, sizeof(line), file) && !strstr(line, ") Z ")) {
+			(void)fclose(file);
+			return false;
+		}
+		if (file)
+			(void)fclose(file);
+	}
+	return true;
+}
+
+/* An enforcer as it is at work: without the right to signal another user's processes. */
+static void be_enforcer(const struct sockaddr_in *addr, int tell)
+{
+	const struct bh_reporter_opts opts = { .http = (const struct sockaddr *)addr,
+					       .http_len = sizeof(*addr),
+					       .uid = BH_NOBODY,
+					       .gid = BH_NOBODY,
+					       .confine = true };
+	pid_t keeper;
+	int fd;
+
+	if (bh_reporter_start(&opts, &keeper, &fd, NULL) ||
+	    bh_confine_caps(BH_CAPS_ENFORCER, NULL) ||
+	    write(tell, &keeper, sizeof(keeper)) != sizeof(keeper))
+		_exit(1);
+	for (;;)
+		(void)pause();
+}
+
+static void reporter__enforcer_killed_worker_stopped__nothing_survives(void **state)
+{
+	struct fx *f = *state;
+	struct sockaddr_in addr;
+	struct fx other = { .loop = f->loop };
+	struct gone g;
+	int tell[2], status;
+	pid_t enforcer;
+
+	if (geteuid()) {
+		print_message("needs root\n");
+		skip();
+	}
+	free_port(&addr);
+	assert_int_equal(pipe2(tell, O_CLOEXEC), 0);
+	enforcer = fork();
+	assert_true(enforcer >= 0);
+	if (!enforcer)
+		be_enforcer(&addr, tell[1]);
+	(void)close(tell[1]);
+	assert_int_equal(read(tell[0], &other.keeper, sizeof(other.keeper)), sizeof(pid_t));
+	(void)close(tell[0]);
+	g.pids[0] = other.keeper;
+	g.pids[1] = worker(&other, 0);
+	assert_int_equal(kill(g.pids[1], SIGSTOP), 0); /* it cannot see that the line is dead */
+	assert_int_equal(kill(enforcer, SIGKILL), 0);
+	assert_int_equal(waitpid(enforcer, &status, 0), enforcer);
+	fixture_until(f->loop, both_gone, &g);
 }
 
 static void reporter__enforcer_cannot_fill__503(void **state)
@@ -344,6 +418,7 @@ int main(void)
 		T(reporter__processes__confined),
 		T(reporter__worker_killed__comes_back_and_is_counted),
 		T(reporter__keeper_killed__nothing_left_and_enforcer_knows),
+		T(reporter__enforcer_killed_worker_stopped__nothing_survives),
 		T(reporter__enforcer_cannot_fill__503),
 		T(reporter__enforcer_silent__503_after_two_seconds),
 		T(reporter_start__port_taken__error),
