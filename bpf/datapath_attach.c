@@ -96,23 +96,22 @@ static int open_live_link(const char *path, uint32_t ifindex)
 	return BH_TAKE_FD(fd);
 }
 
-static struct bpf_tc_hook tc_hook(uint32_t ifindex, uint8_t dir)
+/* libbpf refuses a struct whose padding is not zero, so it is neither copied nor initialised. */
+static void tc_hook(struct bpf_tc_hook *hook, uint32_t ifindex, uint8_t dir)
 {
-	struct bpf_tc_hook hook = {
-		.sz = sizeof(hook),
-		.ifindex = (int)ifindex,
-		.attach_point = dir == BH_DIR_EGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS,
-	};
-
-	return hook;
+	memset(hook, 0, sizeof(*hook));
+	hook->sz = sizeof(*hook);
+	hook->ifindex = (int)ifindex;
+	hook->attach_point = dir == BH_DIR_EGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS;
 }
 
 /* The other way of attaching, from an earlier start with another --attach: off, once ours is on. */
 static void drop_clsact(uint32_t ifindex, uint8_t dir)
 {
-	struct bpf_tc_hook hook = tc_hook(ifindex, dir);
 	LIBBPF_OPTS(bpf_tc_opts, o, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	struct bpf_tc_hook hook;
 
+	tc_hook(&hook, ifindex, dir);
 	(void)bpf_tc_detach(&hook, &o);
 }
 
@@ -135,12 +134,13 @@ static int tcx_attach(struct bh_datapath *dp, uint32_t ifindex, uint8_t dir, con
 
 static int clsact_attach(struct bh_datapath *dp, uint32_t ifindex, uint8_t dir, const char *path)
 {
-	struct bpf_tc_hook hook = tc_hook(ifindex, dir);
 	LIBBPF_OPTS(bpf_tc_opts, o, .handle = TC_HANDLE, .priority = TC_PRIORITY,
 		    .prog_fd = prog_fd_of(dp, dir), .flags = BPF_TC_F_REPLACE);
 	bh_autoclose int tcx = open_live_link(path, ifindex);
+	struct bpf_tc_hook hook;
 	int r;
 
+	tc_hook(&hook, ifindex, dir);
 	r = bpf_tc_hook_create(&hook);
 	if (r < 0 && r != -EEXIST)
 		return r;
@@ -174,8 +174,8 @@ int bh_attach_if(struct bh_datapath *dp, uint32_t ifindex, struct bh_err *err)
 
 static int detach_dir(const char *dir, uint32_t ifindex, uint8_t dir_of)
 {
-	struct bpf_tc_hook hook = tc_hook(ifindex, dir_of);
 	LIBBPF_OPTS(bpf_tc_opts, o, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	struct bpf_tc_hook hook;
 	char path[BH_PIN_PATH_MAX], name[IF_NAMESIZE];
 	bh_autoclose int fd = -1;
 	int r;
@@ -188,6 +188,7 @@ static int detach_dir(const char *dir, uint32_t ifindex, uint8_t dir_of)
 	} else if (fd == -ENOENT) {
 		return 0;
 	} else if (if_indextoname(ifindex, name)) {
+		tc_hook(&hook, ifindex, dir_of);
 		r = bpf_tc_detach(&hook, &o);
 		if (r < 0 && r != -ENOENT && r != -EINVAL && r != -ENODEV)
 			return r;

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Programs on real interfaces, by TCX and by clsact: hung up, swapped, switched over, taken off. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/cleanup.h"
+#include "tests/bpf/dp_fixture.h"
+#include "tests/bpf/dp_behind.h"
+#include "tests/bpf/nl.h"
+
+static void filters(struct dp_fx *fx, enum bh_attach how)
+{
+	struct bh_if room;
+	const struct bh_ifs ifs = dp_ifs(fx, BH_IF_ENFORCED, &room);
+	struct bh_datapath *dp;
+	struct bh_apply_result res;
+
+	dp = dp_shared(fx, how);
+	dp_count_behind(fx);
+	dp_expect_open(fx);
+	assert_int_equal(bh_datapath_attach_mode(dp), how);
+	res = dp_apply(dp, dp_policy(fx), &ifs);
+	assert_int_equal(res.attached, 1);
+	dp_expect_filtered(fx, dp);
+	/* again: nothing to do, nothing double */
+	res = dp_apply(dp, dp_policy(fx), &ifs);
+	assert_int_equal(res.attached, 0);
+	assert_int_equal(res.writes, 0);
+	dp_expect_filtered(fx, dp);
+}
+
+static void attach__tcx__filters_and_lets_others_run(void **state)
+{
+	filters(*state, BH_ATTACH_TCX);
+}
+
+static void attach__clsact__filters_and_lets_others_run(void **state)
+{
+	filters(*state, BH_ATTACH_CLSACT);
+}
+
+static void attach__auto__takes_what_there_is(void **state)
+{
+	struct dp_fx *fx = *state;
+	struct bh_datapath *dp = dp_open(fx, BH_ATTACH_AUTO), *tcx = NULL;
+	const struct bh_datapath_opts opts = { .bpffs = fx->bpffs, .attach = BH_ATTACH_TCX };
+	const enum bh_attach mode = bh_datapath_attach_mode(dp);
+	int r;
+
+	bh_datapath_close(dp);
+	r = bh_datapath_open(&opts, &tcx, NULL);
+	assert_int_equal(r, mode == BH_ATTACH_TCX ? 0 : -EOPNOTSUPP);
+	assert_true(mode == BH_ATTACH_TCX || mode == BH_ATTACH_CLSACT);
+	bh_datapath_close(tcx);
+}
+
+static void quarantined(struct dp_fx *fx, enum bh_attach how)
+{
+	struct bh_if room;
+	const struct bh_ifs ifs = dp_ifs(fx, BH_IF_QUARANTINED, &room);
+	struct bh_datapath *dp = dp_shared(fx, how);
+
+	dp_count_behind(fx);
+	assert_int_equal(dp_apply(dp, dp_empty(), &ifs).attached, 1);
+	dp_expect_closed(fx, dp);
+	/* its pod is known now */
+	room.state = BH_IF_ENFORCED;
+	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).attached, 0);
+	dp_expect_filtered(fx, dp);
+}
+
+static void attach__quarantined_tcx__nothing_passes(void **state)
+{
+	quarantined(*state, BH_ATTACH_TCX);
+}
+
+static void attach__quarantined_clsact__nothing_passes(void **state)
+{
+	quarantined(*state, BH_ATTACH_CLSACT);
+}
+
+static void taken_off(struct dp_fx *fx, enum bh_attach how, enum bh_if_state to)
+{
+	struct bh_if room;
+	struct bh_ifs ifs = dp_ifs(fx, BH_IF_ENFORCED, &room);
+	struct bh_datapath *dp = dp_shared(fx, how);
+
+	dp_count_behind(fx);
+	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).attached, 1);
+	dp_expect_filtered(fx, dp);
+	room.state = to;
+	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).detached, 1);
+	dp_expect_open(fx);
+	room.state = BH_IF_ENFORCED;
+	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).attached, 1);
+	dp_expect_filtered(fx, dp);
+}
+
+static void detach__ignored_tcx__open_and_back(void **state)
+{
+	taken_off(*state, BH_ATTACH_TCX, BH_IF_IGNORED);
+}
+
+static void detach__ignored_clsact__open_and_back(void **state)
+{
+	taken_off(*state, BH_ATTACH_CLSACT, BH_IF_IGNORED);
+}
+
+static void detach__left_alone__open_and_back(void **state)
+{
+	taken_off(*state, BH_ATTACH_CLSACT, BH_IF_LEFT_ALONE);
+}
+
+/* Start with @first, go away, start with @second: one filter, all the time. */
+static void restart(struct dp_fx *fx, enum bh_attach first, enum bh_attach second)
+{
+	struct bh_if room;
+	const struct bh_ifs ifs = dp_ifs(fx, BH_IF_ENFORCED, &room);
+	uint32_t old[4] = { 0 }, fresh[4] = { 0 };
+	struct bh_datapath *dp;
+
+	dp_need(fx, first);
+	dp_need(fx, second);
+	dp_count_behind(fx);
+	dp = dp_open(fx, first);
+	(void)dp_apply(dp, dp_policy(fx), &ifs);
+	assert_int_equal(dp_pinned_ids(fx->bpffs, false, old, 4), 2);
+	bh_datapath_close(dp);
+	/* nobody there: it goes on. The next one has swapped its own programs in when it is open.
+	 */
+	dp = dp_open(fx, second);
+	assert_false(bh_datapath_fresh(dp));
+	dp_expect_filtered(fx, dp);
+	assert_int_equal(dp_pinned_ids(fx->bpffs, false, fresh, 4), 2);
+	for (size_t i = 0; i < 2; i++) {
+		for (size_t k = 0; k < 2; k++)
+			assert_int_not_equal(old[i], fresh[k]);
+	}
+	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).writes, 0);
+	dp_expect_filtered(fx, dp);
+	bh_datapath_close(dp);
+	assert_int_equal(bh_datapath_detach_all(fx->bpffs, NULL), 0);
+	dp_expect_open(fx);
+}
+
+static void restart__tcx_to_tcx__programs_swapped(void **state)
+{
+	restart(*state, BH_ATTACH_TCX, BH_ATTACH_TCX);
+}
+
+static void restart__clsact_to_clsact__programs_swapped(void **state)
+{
+	restart(*state, BH_ATTACH_CLSACT, BH_ATTACH_CLSACT);
+}
+
+static void restart__tcx_to_clsact__one_filter(void **state)
+{
+	restart(*state, BH_ATTACH_TCX, BH_ATTACH_CLSACT);
+}
+
+static void restart__clsact_to_tcx__one_filter(void **state)
+{
+	restart(*state, BH_ATTACH_CLSACT, BH_ATTACH_TCX);
+}
+
+static size_t pins(const char *dir)
+{
+	uint32_t ids[8];
+
+	return dp_pinned_ids(dir, false, ids, 8);
+}
+
+static void interface_goes(struct dp_fx *fx, enum bh_attach how)
+{
+	const char *dir = how == BH_ATTACH_TCX ? "/tmp/bpf/tcx" : "/tmp/bpf/clsact";
+	struct bh_if room;
+	const struct bh_ifs ifs = dp_ifs(fx, BH_IF_ENFORCED, &room), none = { 0 };
+	struct bh_datapath *dp = dp_shared(fx, how);
+	struct bh_apply_result res;
+
+	(void)dp_apply(dp, dp_policy(fx), &ifs);
+	assert_int_equal(pins(dir), 2);
+	assert_int_equal(nl_delete("host0"), 0);
+	res = dp_apply(dp, dp_empty(), &none);
+	assert_int_equal(res.detached, 1);
+	assert_int_equal(res.writes, 2);
+	assert_int_equal(pins(dir), 0);
+	/* one that is gone before it could be attached to is no failure */
+	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).attached, 0);
+	assert_int_equal(pins(dir), 0);
+}
+
+static void interface__gone_tcx__pins_removed(void **state)
+{
+	interface_goes(*state, BH_ATTACH_TCX);
+}
+
+static void interface__gone_clsact__pins_removed(void **state)
+{
+	interface_goes(*state, BH_ATTACH_CLSACT);
+}
+
+static void gone_meanwhile(struct dp_fx *fx, enum bh_attach how)
+{
+	struct bh_if room;
+	const struct bh_ifs ifs = dp_ifs(fx, BH_IF_ENFORCED, &room);
+	struct bh_datapath *dp;
+
+	dp_need(fx, how);
+	dp = dp_open(fx, how);
+	(void)dp_apply(dp, dp_policy(fx), &ifs);
+	bh_datapath_close(dp);
+	assert_int_equal(nl_delete("host0"), 0);
+	dp = dp_open(fx, how);
+	assert_int_equal(pins(fx->bpffs), 0);
+	/* and one that is gone before it could be attached to is no failure */
+	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).attached, 0);
+	bh_datapath_close(dp);
+}
+
+static void interface__gone_while_nobody_there_tcx__pins_removed(void **state)
+{
+	gone_meanwhile(*state, BH_ATTACH_TCX);
+}
+
+static void interface__gone_while_nobody_there_clsact__pins_removed(void **state)
+{
+	gone_meanwhile(*state, BH_ATTACH_CLSACT);
+}
+
+struct ids {
+	uint32_t prog[4], map[32];
+	size_t progs, maps;
+};
+
+static bool all_dead(void *arg)
+{
+	const struct ids *ids = arg;
+
+	for (size_t i = 0; i < ids->progs; i++) {
+		if (dp_id_lives(ids->prog[i], false))
+			return false;
+	}
+	for (size_t i = 0; i < ids->maps; i++) {
+		if (dp_id_lives(ids->map[i], true))
+			return false;
+	}
+	return true;
+}
+
+static void detach_all(struct dp_fx *fx, enum bh_attach how)
+{
+	struct bh_if room;
+	const struct bh_ifs ifs = dp_ifs(fx, BH_IF_ENFORCED, &room);
+	struct bh_datapath *dp;
+	struct ids ids;
+
+	dp_need(fx, how);
+	dp_count_behind(fx);
+	dp = dp_open(fx, how);
+	(void)dp_apply(dp, dp_policy(fx), &ifs);
+	bh_datapath_close(dp);
+	ids.progs = dp_pinned_ids(fx->bpffs, false, ids.prog, 4);
+	ids.maps = dp_pinned_ids(fx->bpffs, true, ids.map, 32);
+	assert_int_equal(ids.progs, 2);
+	assert_int_equal(ids.maps, 15);
+	assert_false(all_dead(&ids));
+	assert_int_equal(bh_datapath_detach_all(fx->bpffs, NULL), 0);
+	dp_expect_open(fx);
+	dp_wait(all_dead, &ids, "programs and maps are freed");
+	assert_int_equal(dp_pinned_ids(fx->bpffs, true, ids.map, 32), 0);
+	/* again is fine */
+	assert_int_equal(bh_datapath_detach_all(fx->bpffs, NULL), 0);
+}
+
+static void detach_all__tcx__nothing_left(void **state)
+{
+	detach_all(*state, BH_ATTACH_TCX);
+}
+
+static void detach_all__clsact__nothing_left_but_the_others(void **state)
+{
+	detach_all(*state, BH_ATTACH_CLSACT);
+}
+
+#define T(fn) cmocka_unit_test_setup_teardown(fn, dp_setup, dp_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(attach__tcx__filters_and_lets_others_run),
+		T(attach__clsact__filters_and_lets_others_run),
+		T(attach__auto__takes_what_there_is),
+		T(attach__quarantined_tcx__nothing_passes),
+		T(attach__quarantined_clsact__nothing_passes),
+		T(detach__ignored_tcx__open_and_back),
+		T(detach__ignored_clsact__open_and_back),
+		T(detach__left_alone__open_and_back),
+		T(restart__tcx_to_tcx__programs_swapped),
+		T(restart__clsact_to_clsact__programs_swapped),
+		T(restart__tcx_to_clsact__one_filter),
+		T(restart__clsact_to_tcx__one_filter),
+		T(interface__gone_tcx__pins_removed),
+		T(interface__gone_clsact__pins_removed),
+		T(interface__gone_while_nobody_there_tcx__pins_removed),
+		T(interface__gone_while_nobody_there_clsact__pins_removed),
+		T(detach_all__tcx__nothing_left),
+		T(detach_all__clsact__nothing_left_but_the_others),
+	};
+
+	return cmocka_run_group_tests(tests, dp_group_setup, dp_group_teardown);
+}
