@@ -74,3 +74,21 @@ def test_matrix__pod_that_no_object_names__quarantined(cluster, family):
         "an interface in the status")
     assert cluster.agents[0].interface(stranger.ns.host_if, status)["state"] == "quarantined"
     assert world.try_all(rows, family) == []
+
+
+def test_matrix__public_addresses_of_the_node__are_the_node(cluster):
+    """An address that comes later, and the anycast address of its subnet, which a router answers
+    although it is in no list of addresses: by class both would be the public world."""
+    node = cluster.network.node
+    public = {4: "11.22.99.10", 6: "2600:1f18:9999::10"}
+    anycast = "2600:1f18:9999::"
+    node.ip(f"addr add {public[4]}/32 dev {node.uplink}",
+            f"addr add {public[6]}/64 dev {node.uplink} nodad")
+    cluster.apply()
+    tenant, loose = cluster["acme-1"].ns, cluster["loose-1"].ns
+    cells = [(kind, dst, port) for kind, port in world.KINDS for dst in public.values()]
+    cells += [("udp", anycast, world.PORT)]  # TCP and echo are not answered from it
+    denied = probe.run([(tenant, probe.Probe(*c)) for c in cells])
+    allowed = probe.run([(loose, probe.Probe(*c, timeout=probe.ALLOWED_S)) for c in cells])
+    assert [a.ok for a in denied] == [False] * len(cells)
+    assert [a.ok for a in allowed] == [True] * len(cells)
