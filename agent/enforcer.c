@@ -120,13 +120,17 @@ static void arm_dir(struct bh_enforcer *e)
 
 static void run(struct bh_enforcer *e)
 {
+	if (bh_dir_readable(e->dir))
+		bh_pipeline_set_synced(e->pl);
 	bh_pipeline_run(e->pl);
 	arm_refresh(e);
 }
 
 static void dir_changed(struct bh_enforcer *e)
 {
-	if (bh_dir_dispatch(e->dir)) {
+	const bool was_readable = bh_dir_readable(e->dir);
+
+	if (bh_dir_dispatch(e->dir) || bh_dir_readable(e->dir) != was_readable) {
 		e->quick_looks = 0;
 		run(e);
 	}

@@ -14,6 +14,7 @@
 
 struct bh_pipeline {
 	const struct bh_config *cfg;
+	bool synced;
 	struct bh_model *model;
 	struct bh_links *links;
 	struct bh_datapath *dp;
@@ -182,6 +183,28 @@ static void keep(struct bh_pipeline *pl, struct bh_picture *pic, struct bh_ifs *
 	*ifs = (struct bh_ifs){ 0 };
 }
 
+void bh_pipeline_set_synced(struct bh_pipeline *pl)
+{
+	pl->synced = true;
+}
+
+static int guard(struct bh_pipeline *pl, struct bh_apply_result *ret_res, struct bh_err *err)
+{
+	__attribute__((__cleanup__(bh_ifs_done))) struct bh_ifs ifs = { 0 };
+	bh_auto(bh_picture_freep) struct bh_picture *pic = NULL;
+	int r;
+
+	if (bh_datapath_fresh(pl->dp))
+		return 0; /* what was there before the first start is told from what is new by then
+			   */
+	r = derive(pl, &pic);
+	if (r >= 0)
+		r = bind_ifs(pl, pic, &ifs);
+	if (r < 0)
+		return bh_err_set(err, r, "cannot tell new interfaces: %s", strerror(-r));
+	return bh_datapath_guard(pl->dp, &ifs, ret_res, err);
+}
+
 static int run_once(struct bh_pipeline *pl, struct bh_apply_result *ret_res, struct bh_err *err)
 {
 	__attribute__((__cleanup__(bh_ifs_done))) struct bh_ifs ifs = { 0 };
@@ -233,7 +256,7 @@ void bh_pipeline_run(struct bh_pipeline *pl)
 	struct bh_apply_result res = { 0 };
 	struct bh_err err = { 0 };
 	const uint64_t start = now_ns();
-	const int r = run_once(pl, &res, &err);
+	const int r = pl->synced ? run_once(pl, &res, &err) : guard(pl, &res, &err);
 
 	account(pl, now_ns() - start, &res, r);
 	(void)snprintf(pl->stats.last_error, sizeof(pl->stats.last_error), "%s",
@@ -289,7 +312,7 @@ size_t bh_pipeline_unready(const struct bh_pipeline *pl, char buf[BH_READY_MAX][
 	size_t n = 0;
 
 	if (!pl->pic) {
-		(void)snprintf(buf[n++], BH_READY_LINE, "nothing was applied yet");
+		(void)snprintf(buf[n++], BH_READY_LINE, "the source has not been read yet");
 		return n;
 	}
 	if (pl->stats.last_failed)

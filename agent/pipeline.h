@@ -41,6 +41,12 @@ struct bh_links *bh_pipeline_links(struct bh_pipeline *pl);
 struct bh_datapath *bh_pipeline_datapath(struct bh_pipeline *pl);
 
 /*
+ * The source has said all that should be. Until then a run takes nothing away from what an earlier
+ * daemon left in the kernel, and only quarantines interfaces that are new.
+ */
+void bh_pipeline_set_synced(struct bh_pipeline *pl);
+
+/*
  * Run it once. Failures are logged, counted and left to the next run: what is enforced stays.
  * Getters below are valid until the model changes, and again after the next run.
  */

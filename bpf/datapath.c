@@ -260,7 +260,7 @@ int bh_datapath_open(const struct bh_datapath_opts *opts, struct bh_datapath **r
 		r = bh_ids_new(&dp->ids);
 	if (r < 0)
 		return r;
-	r = bh_pins_prepare(opts->bpffs, &dp->dir, &dp->fresh, err);
+	r = bh_pins_prepare(opts->bpffs, &dp->dir, err);
 	if (r >= 0)
 		r = load(dp, err);
 	if (r >= 0)
@@ -273,6 +273,8 @@ int bh_datapath_open(const struct bh_datapath_opts *opts, struct bh_datapath **r
 		r = bh_datapath_open_ring(dp);
 	if (r < 0)
 		return r;
+	/* pins alone prove nothing: a start that failed leaves them too */
+	dp->fresh = bh_datapath_generation(dp) == 0;
 	dp->dirty = true; /* whoever wrote last may not have come to raise the generation */
 	*ret_dp = BH_TAKE_PTR(dp);
 	return 0;

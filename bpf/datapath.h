@@ -43,7 +43,7 @@ BH_DEFINE_AUTO(struct bh_datapath, bh_datapath_close)
 /* Remove every program, map and pin below @bpffs, of every ABI version. Needs no object. */
 int bh_datapath_detach_all(const char *bpffs, struct bh_err *err);
 
-/* True if nothing was pinned there before: the first start on this node. */
+/* True until the first apply on this node, by this daemon or an earlier one. */
 bool bh_datapath_fresh(const struct bh_datapath *dp);
 enum bh_attach bh_datapath_attach_mode(const struct bh_datapath *dp); /* never AUTO */
 
@@ -75,6 +75,14 @@ struct bh_apply_result {
 int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const struct bh_ifs *ifs,
 		      struct bh_apply_result *ret_result, struct bh_err *err);
 
+/*
+ * Only close: attach to interfaces that are quarantined or enforced and not attached yet. Maps
+ * stay. For the time in which the source has not said yet what should be. Returns as
+ * bh_datapath_apply().
+ */
+int bh_datapath_guard(struct bh_datapath *dp, const struct bh_ifs *ifs,
+		      struct bh_apply_result *ret_result, struct bh_err *err);
+
 uint32_t bh_datapath_generation(const struct bh_datapath *dp);
 
 struct bh_map_info {
@@ -84,8 +92,8 @@ struct bh_map_info {
 };
 
 /*
- * Maps that can fill up. @v has room for @cap; returns how many. Counting flows costs: not for every
- * second.
+ * Maps that can fill up. @v has room for @cap; returns how many. Counting flows costs: not for
+ * every second.
  */
 size_t bh_datapath_maps(struct bh_datapath *dp, struct bh_map_info *v, size_t cap);
 

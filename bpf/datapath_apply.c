@@ -260,9 +260,8 @@ int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const stru
 
 	/* a pod must find its entry before its interface is judged, and lose it after */
 	r = write_maps(&run, taken);
-	if (r < 0) {
+	if (r < 0)
 		failed(&run, r, "policy");
-	}
 	attach_wanted(&run, ifs);
 	detach_unwanted(&run, ifs);
 	note_left_alone(&run, ifs);
@@ -276,6 +275,16 @@ int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const stru
 		else
 			dp->dirty = false;
 	}
+	*ret_result = run.res;
+	return run.first;
+}
+
+int bh_datapath_guard(struct bh_datapath *dp, const struct bh_ifs *ifs,
+		      struct bh_apply_result *ret_result, struct bh_err *err)
+{
+	struct run run = { .dp = dp, .err = err };
+
+	attach_wanted(&run, ifs);
 	*ret_result = run.res;
 	return run.first;
 }

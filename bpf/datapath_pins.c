@@ -87,11 +87,10 @@ static int ensure_bpffs(const char *bpffs, struct bh_err *err)
 	return 0;
 }
 
-int bh_pins_prepare(const char *bpffs, char **ret_dir, bool *ret_fresh, struct bh_err *err)
+int bh_pins_prepare(const char *bpffs, char **ret_dir, struct bh_err *err)
 {
 	static const char *const sub[] = { "maps", "links" };
 	bh_autofree char *dir = NULL;
-	struct stat st;
 	int r;
 
 	r = ensure_bpffs(bpffs, err);
@@ -99,7 +98,6 @@ int bh_pins_prepare(const char *bpffs, char **ret_dir, bool *ret_fresh, struct b
 		return r;
 	if (asprintf(&dir, "%s/v%d", bpffs, BH_ABI_VERSION) < 0)
 		return -ENOMEM;
-	*ret_fresh = stat(dir, &st) < 0;
 	r = make_dir(dir, err);
 	for (size_t i = 0; i < sizeof(sub) / sizeof(sub[0]) && r >= 0; i++) {
 		bh_autofree char *path = NULL;

@@ -27,7 +27,7 @@ struct bh_datapath {
 #define BH_PIN_PATH_MAX 4096
 /* "<dp->dir>/links/<ifindex>-<from|to>" */
 void bh_pin_link_path(const char *dir, uint32_t ifindex, uint8_t dir_of, char *buf, size_t cap);
-int bh_pins_prepare(const char *bpffs, char **ret_dir, bool *ret_fresh, struct bh_err *err);
+int bh_pins_prepare(const char *bpffs, char **ret_dir, struct bh_err *err);
 /* Ifindexes with a pin of any direction, sorted, unique; caller frees. */
 int bh_pins_list(const char *dir, uint32_t **ret_v, size_t *ret_n);
 /* Unlink every file and folder below @bpffs, and unmount it if we mounted it. */
