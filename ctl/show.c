@@ -140,9 +140,9 @@ int bh_show_status(const struct bh_json *j, FILE *out)
 	word(out, "\n             kernel ", dp, "kernel");
 	word(out, ", ", dp, "bpffs");
 	word(out, "\nApplied:     ", apply, "count");
-	word(out, " times, last ", apply, "lastMs");
-	word(out, " ms, longest ", apply, "maxMs");
-	(void)fprintf(out, " ms\nReporter:    %s",
+	(void)fprintf(out, " times, last %.1f ms, longest %.1f ms\nReporter:    %s",
+		      bh_json_num(bh_json_get(apply, "lastMs")),
+		      bh_json_num(bh_json_get(apply, "maxMs")),
 		      is_true(reporter, "alive") ? "alive" : "GONE, no metrics");
 	word(out, ", restarted ", reporter, "restarts");
 	(void)fprintf(out, " times\n\n");
