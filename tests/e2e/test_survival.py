@@ -91,3 +91,35 @@ def test_detach__removes_everything_and_opens(world, bulkheadd):
     agent.start()
     agent.wait_endpoints(a, b, g)
     assert not probe.one(a, "tcp", g.ip4, 80).ok
+
+
+def test_restart_without_folder__keeps_what_is_pinned_and_closes_what_is_new(world, network):
+    agent, a, b, g = world
+    away = agent.manifests.with_name("away")
+    agent.stop()
+    agent.manifests.rename(away)
+    try:
+        agent.start(wait=False)
+        status = agent.wait_status(lambda s: s["ready"] is False, "not ready")
+        assert "has not been read" in status["reasons"][0]
+        assert probe.one(a, "tcp", b.ip4, 80, timeout=probe.ALLOWED_S).ok
+        assert not probe.one(a, "tcp", g.ip6, 80).ok
+        new = network.node.add_pod("new")
+        agent.wait_status(lambda s: _closed(network.node, new), "closed")
+    finally:
+        away.rename(agent.manifests)
+    agent.wait_status(lambda s: s["ready"] is True, "ready again")
+    agent.wait_endpoints(a, b, g)
+
+
+def _closed(node, pod):
+    return not probe.one(node, "icmp", pod.ip4, timeout=0.2).ok
+
+
+def test_first_start_without_folder__says_so_and_leaves_nothing_attached(network, make_agent):
+    agent = make_agent(network.node, extra=["--http", "127.0.0.1:9470"])  # beside the other one
+    agent.manifests.rmdir()
+    agent.start(wait=False)
+    assert agent.proc.wait(10) == 1
+    assert str(agent.manifests) in agent.tail()
+    assert "first start" not in agent.tail()
