@@ -146,7 +146,7 @@ static int parse_options(int argc, char **argv, struct args *a, bool *ret_done)
 	for (size_t i = 0; i < N_OPTS; i++) {
 		longs[i].name = opts[i].name;
 		longs[i].has_arg = opts[i].arg ? required_argument : no_argument;
-		longs[i].val = opts[i].letter;
+		longs[i].val = (unsigned char)opts[i].letter;
 		*p++ = opts[i].letter;
 		if (opts[i].arg)
 			*p++ = ':';

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl/table.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -105,6 +106,7 @@ int bh_table_print(const struct bh_table *t, FILE *out)
 {
 	size_t width[BH_TABLE_MAX_COLUMNS];
 
+	assert(t->columns);
 	if (t->error)
 		return t->error;
 	if (!t->n)

@@ -367,7 +367,7 @@ static const struct metric {
 void bh_metrics_write(const struct bh_metrics_input *in, struct bh_buf *b)
 {
 	const size_t n = in->snapshot->n_counters;
-	bh_autofree const struct bh_snap_counter **sorted = calloc(n + 1, sizeof(*sorted));
+	bh_autofree const struct bh_snap_counter **sorted = calloc(n + 1, sizeof(void *));
 
 	if (!sorted) {
 		b->error = -ENOMEM;
@@ -375,7 +375,7 @@ void bh_metrics_write(const struct bh_metrics_input *in, struct bh_buf *b)
 	}
 	for (size_t i = 0; i < n; i++)
 		sorted[i] = &in->snapshot->counters[i];
-	qsort(sorted, n, sizeof(*sorted), by_key);
+	qsort(sorted, n, sizeof(void *), by_key);
 	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
 		const struct bh_metric_doc *const d = &metrics[i].doc;
 		const struct writer w = { .b = b, .in = in, .name = d->name, .counters = sorted };
