@@ -25,15 +25,18 @@ UDP_PAYLOAD = "22"  # 64 bytes with Ethernet, IPv4 and UDP headers
 
 def iperf(server, client, *options):
     """The `end` object of the client's JSON report."""
-    with subprocess.Popen(server.command("iperf3", "-s", "-1", "-J"), stdout=subprocess.PIPE,
-                          text=True) as s:
-        done = subprocess.run(client.command("iperf3", "-c", server.ip4, "-J", "-t", SECONDS,
-                                             "--connect-timeout", "3000", *options),
-                              capture_output=True, text=True, check=False)
+    with subprocess.Popen(server.command("iperf3", "-s", "-1", "--forceflush"), text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as s:
         try:
-            s.wait(int(SECONDS) + 10)
-        except subprocess.TimeoutExpired:
-            s.kill()
+            while "listening" not in (line := s.stdout.readline()):
+                if not line:
+                    raise RuntimeError("iperf3 -s ended")
+            done = subprocess.run(client.command("iperf3", "-c", server.ip4, "-J", "-t", SECONDS,
+                                                 *options),
+                                  capture_output=True, text=True, check=False)
+        finally:
+            s.terminate()
+            s.stdout.read()
     answer = json.loads(done.stdout)
     if "error" in answer:
         raise RuntimeError(f"iperf3: {answer['error']}")
@@ -54,8 +57,6 @@ def measure(folder):
     out = {"tcp_gbit": {"with": [], "without": []}, "udp64_kpps": {"with": [], "without": []}}
     program = (BUILD / "bin" / "bulkheadd").resolve()
     bpffs = Path(folder) / "bpf"
-    bpffs.mkdir()
-    mounts.mount_bpffs(bpffs)
     with net.Network("ptp") as network:
         a, b = network.node.add_pod("a"), network.node.add_pod("b")
         daemon = agent.Agent(program, network.node, folder, bpffs / "bulkhead")
@@ -73,7 +74,6 @@ def measure(folder):
                     subprocess.run(network.node.command(
                         program, "--detach", "--bpffs", bpffs / "bulkhead", "--state",
                         Path(folder) / "state"), check=True)
-    mounts.unmount(bpffs)
     return out
 
 
@@ -87,7 +87,13 @@ def main():
                                          capture_output=True, text=True).stdout)
     mounts.leave_machine_mounts()
     with tempfile.TemporaryDirectory(prefix="bulkhead-bench-") as folder:
-        raw = measure(folder)
+        bpffs = Path(folder) / "bpf"
+        bpffs.mkdir()
+        mounts.mount_bpffs(bpffs)
+        try:
+            raw = measure(folder)
+        finally:
+            mounts.unmount(bpffs)
     result = {"kernel": os.uname().release, "cpus": os.cpu_count(), "rounds": ROUNDS, **programs}
     for name, by in raw.items():
         w, wo = summary(by["with"]), summary(by["without"])
