@@ -172,7 +172,7 @@ def main():
     p.add_argument("--cache", type=Path, required=True, help="folder for the kernels")
     p.add_argument("--out", type=Path, required=True, help="folder for the guests' output")
     p.add_argument("--kernel", action="append", required=True, help="Debian release")
-    p.add_argument("--timeout", type=int, default=420, help="for each boot with all its tests;\n"
+    p.add_argument("--timeout", type=int, default=600, help="for each boot with all its tests;\n"
                    "one program may take a third of it")
     p.add_argument("programs", nargs="+")
     args = p.parse_args()
