@@ -16,6 +16,7 @@ import gzip
 import lzma
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -177,6 +178,7 @@ def main():
     p.add_argument("programs", nargs="+")
     args = p.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the guest, removes its files
     total = Outcome()
     missing = [t for t in (QEMU, "busybox", "cpio", "zstd", "ldd") if not shutil.which(t)]
     for release in args.kernel:
