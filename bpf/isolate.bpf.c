@@ -14,7 +14,7 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Identity, then policy: 0, or the reason of the drop. p->policy says which of the two. */
+/* Identity, then policy: 0, or the reason of the drop. p->s->policy says which of the two. */
 inline_step __u8 check(struct pkt *p)
 {
 	__u8 reason = step_parse(p);
@@ -22,13 +22,12 @@ inline_step __u8 check(struct pkt *p)
 	if (reason)
 		return reason;
 	reason = step_meta(p);
-	forget_parsed(p);
 	forget(p, reason);
 	if (reason)
 		return reason;
-	if (p->ask_neighbour)
+	if (p->s->ask_neighbour)
 		return step_neighbour(p);
-	if (p->link)
+	if (p->s->link)
 		return 0;
 	/* a system pod is never dropped, so its flows need no memory */
 	return p->ep->role == BH_ROLE_SYSTEM ? 0 : step_flow(p);
@@ -43,11 +42,11 @@ inline_step __u8 sentence(struct pkt *p, __u8 *reason)
 		return BH_VERDICT_DROP;
 	if (p->ep->role == BH_ROLE_SYSTEM)
 		return BH_VERDICT_AUDIT;
-	if (!p->policy)
+	if (!p->s->policy)
 		return BH_VERDICT_DROP;
-	if (p->mode == MODE_AUDIT)
+	if (p->s->mode == MODE_AUDIT)
 		return BH_VERDICT_AUDIT;
-	if (p->mode == MODE_OFF) {
+	if (p->s->mode == MODE_OFF) {
 		*reason = BH_REASON_NONE;
 		return BH_VERDICT_PASS;
 	}
@@ -58,9 +57,9 @@ inline_step void leave_answer(struct pkt *p, __u8 verdict, __u8 reason)
 {
 	p->skb->cb[BH_EXPLAIN_CB_VERDICT] = verdict;
 	p->skb->cb[BH_EXPLAIN_CB_REASON] = reason;
-	p->skb->cb[BH_EXPLAIN_CB_CLASS] = p->peer_cls;
-	p->skb->cb[BH_EXPLAIN_CB_TENANT] = p->peer_tenant;
-	p->skb->cb[BH_EXPLAIN_CB_GRANT] = p->grant;
+	p->skb->cb[BH_EXPLAIN_CB_CLASS] = p->s->peer_cls;
+	p->skb->cb[BH_EXPLAIN_CB_TENANT] = p->s->peer_tenant;
+	p->skb->cb[BH_EXPLAIN_CB_GRANT] = p->s->grant;
 }
 
 inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
@@ -70,8 +69,12 @@ inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
 	struct bh_abi_config *cfg = bpf_map_lookup_elem(&bh_config, &zero);
 	__u8 reason = BH_REASON_UNKNOWN_ENDPOINT, verdict;
 
+	p.s = bpf_map_lookup_elem(&scratch, &zero);
+	if (!p.s)
+		return TC_ACT_SHOT;
+	__builtin_memset(p.s, 0, sizeof(*p.s));
+	p.s->generation = cfg ? cfg->generation : 0;
 	p.ep = bpf_map_lookup_elem(&bh_endpoints, &ifindex);
-	p.generation = cfg ? cfg->generation : 0;
 	if (p.ep)
 		reason = check(&p);
 	tenant = p.ep ? p.ep->tenant : BH_TENANT_NONE;

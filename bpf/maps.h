@@ -103,6 +103,14 @@ struct {
 	__uint(max_entries, 256 * 1024);
 } bh_events SEC(".maps");
 
+/* Not pinned: each load has its own. TC programs of one CPU do not interrupt each other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct pkt_state);
+} scratch SEC(".maps");
+
 /* For the daemon alone: names and numbers of tenants, interfaces that were there before us. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);

@@ -82,19 +82,19 @@ inline_step void account_event(struct pkt *p, __u32 tenant, __u8 verdict, __u8 r
 	e->ts_ns = now;
 	e->ifindex = p->skb->ifindex;
 	e->tenant = tenant;
-	e->peer_tenant = p->peer_tenant;
+	e->peer_tenant = p->s->peer_tenant;
 	e->suppressed = suppressed;
 	e->len = p->skb->len;
-	e->ethertype = p->ethertype;
-	e->sport = p->sport;
-	e->dport = p->dport;
+	e->ethertype = p->s->ethertype;
+	e->sport = p->s->sport;
+	e->dport = p->s->dport;
 	e->dir = p->dir;
 	e->verdict = verdict;
 	e->reason = reason;
-	e->peer_cls = p->peer_cls;
-	e->proto = p->proto;
+	e->peer_cls = p->s->peer_cls;
+	e->proto = p->s->proto;
 	e->pad[0] = 0;
-	__builtin_memcpy(e->saddr, p->saddr.b, 16);
-	__builtin_memcpy(e->daddr, p->daddr.b, 16);
+	__builtin_memcpy(e->saddr, p->s->saddr.b, 16);
+	__builtin_memcpy(e->daddr, p->s->daddr.b, 16);
 	bpf_ringbuf_submit(e, 0);
 }

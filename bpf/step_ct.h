@@ -32,8 +32,8 @@ inline_step int is_echo(__u8 proto)
 
 inline_step int is_echo_reply(const struct pkt *p)
 {
-	return (p->proto == IPPROTO_ICMP && p->icmp_type == 0) ||
-	       (p->proto == IPPROTO_ICMPV6 && p->icmp_type == 129);
+	return (p->s->proto == IPPROTO_ICMP && p->s->icmp_type == 0) ||
+	       (p->s->proto == IPPROTO_ICMPV6 && p->s->icmp_type == 129);
 }
 
 inline_step void flow_key(struct pkt *p, struct bh_abi_flow_key *k)
@@ -41,19 +41,19 @@ inline_step void flow_key(struct pkt *p, struct bh_abi_flow_key *k)
 	__builtin_memset(k, 0, sizeof(*k));
 	__builtin_memcpy(k->remote, pkt_remote(p)->b, 16);
 	k->ifindex = p->skb->ifindex;
-	k->proto = p->proto;
-	if (is_echo(p->proto)) {
+	k->proto = p->s->proto;
+	if (is_echo(p->s->proto)) {
 		/* who asked is part of the key: a ping out must not let a ping in */
 		__u8 asker = is_echo_reply(p) ? !p->dir : p->dir;
 
-		k->lport = p->sport;
+		k->lport = p->s->sport;
 		k->rport = bpf_htons(1 + asker);
 	} else if (p->dir == BH_DIR_EGRESS) {
-		k->lport = p->sport;
-		k->rport = p->dport;
+		k->lport = p->s->sport;
+		k->rport = p->s->dport;
 	} else {
-		k->lport = p->dport;
-		k->rport = p->sport;
+		k->lport = p->s->dport;
+		k->rport = p->s->sport;
 	}
 }
 
@@ -64,9 +64,9 @@ inline_step __u8 known_flow(struct pkt *p, struct bh_abi_flow *f, __u64 now)
 	if ((__s64)(now - f->last_ns) > (__s64)TOUCH_NS)
 		f->last_ns = now;
 	if (f->reason) {
-		p->policy = 1;
-		p->mode = MODE_AUDIT;
-		p->peer_cls = f->peer_cls;
+		p->s->policy = 1;
+		p->s->mode = MODE_AUDIT;
+		p->s->peer_cls = f->peer_cls;
 	}
 	return f->reason;
 }
@@ -75,23 +75,23 @@ inline_step __u8 known_flow(struct pkt *p, struct bh_abi_flow *f, __u64 now)
 inline_step __u8 remember(struct pkt *p, const struct bh_abi_flow_key *key, struct bh_abi_flow *f,
 			  __u8 reason)
 {
-	if (reason && (!p->policy || p->mode == MODE_ENFORCE))
+	if (reason && (!p->s->policy || p->s->mode == MODE_ENFORCE))
 		return reason;
-	if (reason && p->mode == MODE_AUDIT) {
+	if (reason && p->s->mode == MODE_AUDIT) {
 		f->reason = reason;
-		f->peer_cls = p->peer_cls;
+		f->peer_cls = p->s->peer_cls;
 	}
 	if (!bpf_map_update_elem(&bh_flows, key, f, BPF_ANY))
 		return reason;
 	account_loss(BH_LOSS_FLOW);
-	p->policy = 0;
+	p->s->policy = 0;
 	return BH_REASON_TABLE_FULL;
 }
 
 /* The packet belongs to a flow that is allowed, or may open one: 0, or the reason why not. */
 inline_step __u8 step_flow(struct pkt *p)
 {
-	struct bh_abi_flow fresh = { .generation = p->generation, .dir = p->dir };
+	struct bh_abi_flow fresh = { .generation = p->s->generation, .dir = p->dir };
 	struct bh_abi_flow *f = NULL;
 	struct bh_abi_flow_key key;
 	__be16 port;
@@ -102,20 +102,20 @@ inline_step __u8 step_flow(struct pkt *p)
 		fresh.last_ns = bpf_ktime_get_ns();
 		f = bpf_map_lookup_elem(&bh_flows, &key);
 		/* signed: another CPU may have renewed the flow after the clock was read here */
-		if (f && (__s64)(fresh.last_ns - f->last_ns) > (__s64)idle_limit(p->proto))
+		if (f && (__s64)(fresh.last_ns - f->last_ns) > (__s64)idle_limit(p->s->proto))
 			f = NULL;
-		if (f && f->generation == p->generation)
+		if (f && f->generation == p->s->generation)
 			return known_flow(p, f, fresh.last_ns);
 	}
 	if (is_echo_reply(p) && !f) {
-		p->policy = 1; /* a lack of permission, not of identity */
+		p->s->policy = 1; /* a lack of permission, not of identity */
 		tenant_of(p);
 		return BH_REASON_NO_FLOW;
 	}
 	if (f)
 		fresh.dir = f->dir;
 	/* as it was opened: the port that counts is the one at the side that was opened to */
-	port = is_echo(p->proto) ? 0 : fresh.dir == BH_DIR_EGRESS ? key.rport : key.lport;
+	port = is_echo(p->s->proto) ? 0 : fresh.dir == BH_DIR_EGRESS ? key.rport : key.lport;
 	reason = step_verdict(p, fresh.dir, port);
 	/* what was a reply may be allowed as a flow of its own; its next packet will tell */
 	if (reason && f)

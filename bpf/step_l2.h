@@ -42,17 +42,17 @@ struct nd_packet {
 	union ip16 target;
 };
 
-/* Why a neighbour would be refused; the address to judge is in p->ask. */
+/* Why a neighbour would be refused; the address to judge is in p->s->ask. */
 inline_step __u8 ask_neighbour(struct pkt *p, const union ip16 *a, __u8 reason)
 {
-	p->ask = *a;
-	p->ask_neighbour = reason;
+	p->s->ask = *a;
+	p->s->ask_neighbour = reason;
 	return 0;
 }
 
 /*
- * Could any verdict, in either direction, let the endpoint talk with the address in p->ask? Judged
- * in one place for all link protocols: every copy would be verified again.
+ * Could any verdict, in either direction, let the endpoint talk with the address in p->s->ask?
+ * Judged in one place for all link protocols: every copy would be verified again.
  */
 inline_step __u8 step_neighbour(struct pkt *p)
 {
@@ -60,27 +60,27 @@ inline_step __u8 step_neighbour(struct pkt *p)
 	struct bh_abi_peer_key key = { .tenant = ep->tenant, .cls = BH_CLASS_TENANT };
 	struct peer peer;
 
-	lookup_addr(&p->ask, &peer);
-	p->peer_cls = peer.cls;
-	p->peer_tenant = peer.tenant;
+	lookup_addr(&p->s->ask, &peer);
+	p->s->peer_cls = peer.cls;
+	p->s->peer_tenant = peer.tenant;
 	if (peer.cls == BH_CLASS_NODE || ep->role == BH_ROLE_SYSTEM)
 		return 0;
-	if (ep->role == BH_ROLE_CONFLICT || p->ask_neighbour == BH_REASON_ROUTER_ADVERT)
-		return p->ask_neighbour;
+	if (ep->role == BH_ROLE_CONFLICT || p->s->ask_neighbour == BH_REASON_ROUTER_ADVERT)
+		return p->s->ask_neighbour;
 	/* a gateway may be link-local and no address of this host (169.254.1.1 with proxy ARP) */
 	if (peer.cls == BH_CLASS_SYSTEM || peer.cls == BH_CLASS_WORLD_LINKLOCAL)
 		return 0;
 	if (!is_tenant_role(ep->role))
-		return peer.cls == BH_CLASS_UNASSIGNED ? 0 : p->ask_neighbour;
+		return peer.cls == BH_CLASS_UNASSIGNED ? 0 : p->s->ask_neighbour;
 	if (peer.cls != BH_CLASS_TENANT)
-		return p->ask_neighbour;
+		return p->s->ask_neighbour;
 	if (peer.tenant == ep->tenant)
 		return 0;
 	key.peer_tenant = peer.tenant;
 	if (bpf_map_lookup_elem(&bh_peers, &key))
 		return 0;
 	key.dir = BH_DIR_INGRESS;
-	return bpf_map_lookup_elem(&bh_peers, &key) ? 0 : p->ask_neighbour;
+	return bpf_map_lookup_elem(&bh_peers, &key) ? 0 : p->s->ask_neighbour;
 }
 
 inline_step __u8 arp_from_pod(struct pkt *p, const struct arp_eth_ip4 *arp, __be32 spa)
@@ -94,15 +94,15 @@ inline_step __u8 arp_from_pod(struct pkt *p, const struct arp_eth_ip4 *arp, __be
 	/* RFC 5227: a probe has no sender address, and asks for the pod's own */
 	if (spa != own && !(spa == 0 && arp->op == bpf_htons(ARP_REQUEST)))
 		return BH_REASON_ARP_SPOOF;
-	if (ip16_equal(&p->daddr, p->saddr.b))
+	if (ip16_equal(&p->s->daddr, p->s->saddr.b))
 		return 0; /* gratuitous */
 	if (spa == 0) {
 		union ip16 me;
 
 		ip16_from_v4(&me, own);
-		return ip16_equal(&p->daddr, me.b) ? 0 : BH_REASON_ARP_TARGET;
+		return ip16_equal(&p->s->daddr, me.b) ? 0 : BH_REASON_ARP_TARGET;
 	}
-	return ask_neighbour(p, &p->daddr, BH_REASON_ARP_TARGET);
+	return ask_neighbour(p, &p->s->daddr, BH_REASON_ARP_TARGET);
 }
 
 inline_step __u8 arp_to_pod(struct pkt *p, __be32 spa, __be32 tpa)
@@ -112,7 +112,7 @@ inline_step __u8 arp_to_pod(struct pkt *p, __be32 spa, __be32 tpa)
 	__builtin_memcpy(&own, p->ep->ip4, 4);
 	if (!(p->ep->flags & BH_EP_HAS_V4) || tpa != own)
 		return BH_REASON_DST_ADDR;
-	return spa ? ask_neighbour(p, &p->saddr, BH_REASON_ARP_TARGET) : 0;
+	return spa ? ask_neighbour(p, &p->s->saddr, BH_REASON_ARP_TARGET) : 0;
 }
 
 inline_step __u8 step_arp(struct pkt *p)
@@ -124,9 +124,9 @@ inline_step __u8 step_arp(struct pkt *p)
 		return BH_REASON_TRUNCATED;
 	__builtin_memcpy(&spa, arp.spa, 4);
 	__builtin_memcpy(&tpa, arp.tpa, 4);
-	ip16_from_v4(&p->saddr, spa);
-	ip16_from_v4(&p->daddr, tpa);
-	p->link = 1;
+	ip16_from_v4(&p->s->saddr, spa);
+	ip16_from_v4(&p->s->daddr, tpa);
+	p->s->link = 1;
 	if (arp.htype != bpf_htons(1) || arp.ptype != bpf_htons(ETH_P_IP) || arp.hlen != 6 ||
 	    arp.plen != 4 || (arp.op != bpf_htons(ARP_REQUEST) && arp.op != bpf_htons(ARP_REPLY)))
 		return BH_REASON_ARP_INVALID;
@@ -182,14 +182,14 @@ inline_step int is_ff02(const union ip16 *a, __u8 last)
 
 inline_step __u8 ns_from_pod(struct pkt *p, const union ip16 *target)
 {
-	if (ip16_is_zero(&p->saddr)) { /* RFC 4862 5.4.2: duplicate address detection */
+	if (ip16_is_zero(&p->s->saddr)) { /* RFC 4862 5.4.2: duplicate address detection */
 		if (!is_own6(p->ep, target))
 			return BH_REASON_ND_SPOOF;
-		return is_solicited_node(&p->daddr, target) ? 0 : BH_REASON_ND_INVALID;
+		return is_solicited_node(&p->s->daddr, target) ? 0 : BH_REASON_ND_INVALID;
 	}
-	if (!is_own6(p->ep, &p->saddr))
+	if (!is_own6(p->ep, &p->s->saddr))
 		return BH_REASON_ND_SPOOF;
-	if (ip16_is_multicast6(&p->daddr) && !is_solicited_node(&p->daddr, target))
+	if (ip16_is_multicast6(&p->s->daddr) && !is_solicited_node(&p->s->daddr, target))
 		return BH_REASON_ND_INVALID;
 	return is_own6(p->ep, target) ? 0 : ask_neighbour(p, target, BH_REASON_ND_TARGET);
 }
@@ -198,7 +198,7 @@ inline_step __u8 nd_from_pod(struct pkt *p, const struct nd_packet *m)
 {
 	__u8 reason;
 
-	switch (p->icmp_type) {
+	switch (p->s->icmp_type) {
 	case ND_RA:
 	case ND_REDIRECT:
 		return BH_REASON_ROUTER_ADVERT;
@@ -206,35 +206,36 @@ inline_step __u8 nd_from_pod(struct pkt *p, const struct nd_packet *m)
 		reason = ns_from_pod(p, &m->target);
 		break;
 	case ND_NA:
-		if (!is_own6(p->ep, &p->saddr) || !is_own6(p->ep, &m->target))
+		if (!is_own6(p->ep, &p->s->saddr) || !is_own6(p->ep, &m->target))
 			return BH_REASON_ND_SPOOF;
-		reason = ip16_is_multicast6(&p->daddr)
-				 ? (is_ff02(&p->daddr, 1) ? 0 : BH_REASON_MULTICAST)
-				 : ask_neighbour(p, &p->daddr, BH_REASON_ND_TARGET);
+		reason = ip16_is_multicast6(&p->s->daddr)
+				 ? (is_ff02(&p->s->daddr, 1) ? 0 : BH_REASON_MULTICAST)
+				 : ask_neighbour(p, &p->s->daddr, BH_REASON_ND_TARGET);
 		break;
 	default:
 		return BH_REASON_ND_INVALID;
 	}
 	if (reason)
 		return reason;
-	if (p->l4_len < sizeof(*m))
+	if (p->s->l4_len < sizeof(*m))
 		return BH_REASON_ND_INVALID;
-	return nd_options(p, p->l4_off + sizeof(*m), p->l4_len - sizeof(*m));
+	return nd_options(p, p->s->l4_off + sizeof(*m), p->s->l4_len - sizeof(*m));
 }
 
 inline_step __u8 nd_to_pod(struct pkt *p, const struct nd_packet *m)
 {
-	switch (p->icmp_type) {
+	switch (p->s->icmp_type) {
 	case ND_RA:
 	case ND_REDIRECT:
-		return ask_neighbour(p, &p->saddr, BH_REASON_ROUTER_ADVERT);
+		return ask_neighbour(p, &p->s->saddr, BH_REASON_ROUTER_ADVERT);
 	case ND_NS:
 		if (!is_own6(p->ep, &m->target))
 			return BH_REASON_DST_ADDR;
-		return ip16_is_zero(&p->saddr) ? 0
-					       : ask_neighbour(p, &p->saddr, BH_REASON_ND_TARGET);
+		return ip16_is_zero(&p->s->saddr)
+			       ? 0
+			       : ask_neighbour(p, &p->s->saddr, BH_REASON_ND_TARGET);
 	case ND_NA:
-		if (!is_own6(p->ep, &p->daddr) && !is_ff02(&p->daddr, 1))
+		if (!is_own6(p->ep, &p->s->daddr) && !is_ff02(&p->s->daddr, 1))
 			return BH_REASON_DST_ADDR;
 		return ask_neighbour(p, &m->target, BH_REASON_ND_TARGET);
 	}
@@ -244,11 +245,11 @@ inline_step __u8 nd_to_pod(struct pkt *p, const struct nd_packet *m)
 /* Router solicitation: the pod's own, to all routers, with its own MAC if with any. */
 inline_step __u8 rs_from_pod(struct pkt *p)
 {
-	if (!ip16_is_zero(&p->saddr) && !is_own6(p->ep, &p->saddr))
+	if (!ip16_is_zero(&p->s->saddr) && !is_own6(p->ep, &p->s->saddr))
 		return BH_REASON_ND_SPOOF;
-	if (!is_ff02(&p->daddr, 2) || p->l4_len < 8)
+	if (!is_ff02(&p->s->daddr, 2) || p->s->l4_len < 8)
 		return BH_REASON_ND_INVALID;
-	return nd_options(p, p->l4_off + 8, p->l4_len - 8);
+	return nd_options(p, p->s->l4_off + 8, p->s->l4_len - 8);
 }
 
 /* Neighbour discovery; the hop limit proves that no router forwarded it (RFC 4861 7.1). */
@@ -256,12 +257,12 @@ inline_step __u8 step_nd(struct pkt *p, __u8 hop_limit)
 {
 	struct nd_packet m;
 
-	p->link = 1;
+	p->s->link = 1;
 	if (hop_limit != 255)
 		return BH_REASON_ND_INVALID;
-	if (p->icmp_type == ND_RS)
+	if (p->s->icmp_type == ND_RS)
 		return p->dir == BH_DIR_EGRESS ? rs_from_pod(p) : BH_REASON_DST_ADDR;
-	if (bpf_skb_load_bytes(p->skb, p->l4_off, &m, sizeof(m)))
+	if (bpf_skb_load_bytes(p->skb, p->s->l4_off, &m, sizeof(m)))
 		return BH_REASON_TRUNCATED;
 	if (m.code || ip16_is_mapped(&m.target))
 		return BH_REASON_ND_INVALID;
@@ -271,15 +272,15 @@ inline_step __u8 step_nd(struct pkt *p, __u8 hop_limit)
 /* Multicast listeners: reports from the pod, queries from the host; nobody learns of other pods. */
 inline_step __u8 step_mld(struct pkt *p, __u8 hop_limit)
 {
-	p->link = 1;
-	if (hop_limit != 1 || p->daddr.b[0] != 0xff || p->daddr.b[1] != 0x02)
+	p->s->link = 1;
+	if (hop_limit != 1 || p->s->daddr.b[0] != 0xff || p->s->daddr.b[1] != 0x02)
 		return BH_REASON_ND_INVALID;
 	if (p->dir == BH_DIR_INGRESS)
-		return p->icmp_type == MLD_QUERY
-			       ? ask_neighbour(p, &p->saddr, BH_REASON_ROUTER_ADVERT)
+		return p->s->icmp_type == MLD_QUERY
+			       ? ask_neighbour(p, &p->s->saddr, BH_REASON_ROUTER_ADVERT)
 			       : BH_REASON_DST_ADDR;
-	if (p->icmp_type == MLD_QUERY)
+	if (p->s->icmp_type == MLD_QUERY)
 		return BH_REASON_ROUTER_ADVERT;
 	/* RFC 3810 5.2.13: link-local, or :: while the address is tentative */
-	return ip16_is_zero(&p->saddr) || is_own6(p->ep, &p->saddr) ? 0 : BH_REASON_ND_SPOOF;
+	return ip16_is_zero(&p->s->saddr) || is_own6(p->ep, &p->s->saddr) ? 0 : BH_REASON_ND_SPOOF;
 }

@@ -46,7 +46,7 @@ inline_step __u16 csum_offset_of(__u8 proto)
 
 inline_step int meta_csum_ok(struct pkt *p, struct sk_buff *k)
 {
-	__u16 start = 0, offset = 0, want = csum_offset_of(p->proto);
+	__u16 start = 0, offset = 0, want = csum_offset_of(p->s->proto);
 	unsigned char *head = 0, *data = 0;
 
 	if (BPF_CORE_READ_BITFIELD_PROBED(k, ip_summed) != CSUM_PARTIAL_STATE)
@@ -61,7 +61,7 @@ inline_step int meta_csum_ok(struct pkt *p, struct sk_buff *k)
 	    skb_field(k, head, head) || skb_field(k, data, data))
 		return 0;
 	/* csum_start counts from head, l4_off from the frame's first byte, which is data */
-	return offset == want && start == (__u64)(data - head) + p->l4_off;
+	return offset == want && start == (__u64)(data - head) + p->s->l4_off;
 }
 
 inline_step int meta_gso_ok(struct pkt *p, struct sk_buff *k)
@@ -78,15 +78,15 @@ inline_step int meta_gso_ok(struct pkt *p, struct sk_buff *k)
 		return 0;
 	if (p->dir == BH_DIR_INGRESS) /* the host's own receive offload */
 		type &= ~GSO_FRAGLIST;
-	if (p->proto == IPPROTO_TCP) {
-		__u32 kind = p->ethertype == bpf_htons(ETH_P_IP) ? GSO_TCPV4 : GSO_TCPV6;
+	if (p->s->proto == IPPROTO_TCP) {
+		__u32 kind = p->s->ethertype == bpf_htons(ETH_P_IP) ? GSO_TCPV4 : GSO_TCPV6;
 
 		return (type & kind) && !(type & ~(kind | GSO_TCP_FLAGS));
 	}
 	/* every segment of a UDP train has these ports, but its own payload: DNS would go unread */
-	return p->proto == IPPROTO_UDP && (type & GSO_UDP_L4) &&
-	       !(type & ~(GSO_UDP_L4 | GSO_DODGY)) && p->dport != bpf_htons(53) &&
-	       p->sport != bpf_htons(53);
+	return p->s->proto == IPPROTO_UDP && (type & GSO_UDP_L4) &&
+	       !(type & ~(GSO_UDP_L4 | GSO_DODGY)) && p->s->dport != bpf_htons(53) &&
+	       p->s->sport != bpf_htons(53);
 }
 
 /* The packet that leaves is the packet that was read: 0, or the reason why not. */

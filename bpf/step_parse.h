@@ -16,13 +16,13 @@ inline_step __u8 parse_tcp(struct pkt *p)
 	struct tcphdr th;
 	__u32 hlen;
 
-	if (p->l4_len < sizeof(th) || bpf_skb_load_bytes(p->skb, p->l4_off, &th, sizeof(th)))
+	if (p->s->l4_len < sizeof(th) || bpf_skb_load_bytes(p->skb, p->s->l4_off, &th, sizeof(th)))
 		return BH_REASON_TRUNCATED;
 	hlen = (((__u8 *)&th)[12] >> 4) * 4u;
-	if (hlen < sizeof(th) || hlen > p->l4_len)
+	if (hlen < sizeof(th) || hlen > p->s->l4_len)
 		return BH_REASON_IP_MALFORMED;
-	p->sport = th.source;
-	p->dport = th.dest;
+	p->s->sport = th.source;
+	p->s->dport = th.dest;
 	return 0;
 }
 
@@ -30,12 +30,12 @@ inline_step __u8 parse_udp(struct pkt *p)
 {
 	struct udphdr uh;
 
-	if (p->l4_len < sizeof(uh) || bpf_skb_load_bytes(p->skb, p->l4_off, &uh, sizeof(uh)))
+	if (p->s->l4_len < sizeof(uh) || bpf_skb_load_bytes(p->skb, p->s->l4_off, &uh, sizeof(uh)))
 		return BH_REASON_TRUNCATED;
-	if (bpf_ntohs(uh.len) < sizeof(uh) || bpf_ntohs(uh.len) > p->l4_len)
+	if (bpf_ntohs(uh.len) < sizeof(uh) || bpf_ntohs(uh.len) > p->s->l4_len)
 		return BH_REASON_IP_MALFORMED;
-	p->sport = uh.source;
-	p->dport = uh.dest;
+	p->s->sport = uh.source;
+	p->s->dport = uh.dest;
 	if (p->dir == BH_DIR_EGRESS &&
 	    (uh.source == bpf_htons(DHCP_SERVER_PORT) || uh.source == bpf_htons(DHCP6_SERVER_PORT)))
 		return BH_REASON_DHCP_SERVER;
@@ -47,10 +47,10 @@ inline_step __u8 parse_icmp(struct pkt *p)
 {
 	__u8 h[8];
 
-	if (p->l4_len < sizeof(h) || bpf_skb_load_bytes(p->skb, p->l4_off, h, sizeof(h)))
+	if (p->s->l4_len < sizeof(h) || bpf_skb_load_bytes(p->skb, p->s->l4_off, h, sizeof(h)))
 		return BH_REASON_TRUNCATED;
-	p->icmp_type = h[0];
-	__builtin_memcpy(&p->sport, h + 4, 2);
+	p->s->icmp_type = h[0];
+	__builtin_memcpy(&p->s->sport, h + 4, 2);
 	return 0;
 }
 
@@ -58,18 +58,18 @@ inline_step __u8 parse_l4(struct pkt *p)
 {
 	__u8 reason;
 
-	switch (p->proto) {
+	switch (p->s->proto) {
 	case IPPROTO_TCP:
 		return parse_tcp(p);
 	case IPPROTO_UDP:
 		return parse_udp(p);
 	case IPPROTO_ICMP:
-		if (p->ethertype != bpf_htons(ETH_P_IP))
+		if (p->s->ethertype != bpf_htons(ETH_P_IP))
 			return BH_REASON_L4_PROTO;
 		reason = parse_icmp(p);
 		if (reason)
 			return reason;
-		return p->icmp_type == 8 || p->icmp_type == 0 ? 0 : BH_REASON_ICMP_TYPE;
+		return p->s->icmp_type == 8 || p->s->icmp_type == 0 ? 0 : BH_REASON_ICMP_TYPE;
 	}
 	return BH_REASON_L4_PROTO;
 }
@@ -87,9 +87,9 @@ inline_step __u8 step_ip4(struct pkt *p)
 	first = *(__u8 *)&ip;
 	hlen = (first & 15) * 4u;
 	total = bpf_ntohs(ip.tot_len);
-	ip16_from_v4(&p->saddr, ip.saddr);
-	ip16_from_v4(&p->daddr, ip.daddr);
-	p->proto = ip.protocol;
+	ip16_from_v4(&p->s->saddr, ip.saddr);
+	ip16_from_v4(&p->s->daddr, ip.daddr);
+	p->s->proto = ip.protocol;
 	if (first >> 4 != 4 || hlen < IP4_LEN || total < hlen)
 		return BH_REASON_IP_MALFORMED;
 	if (ETH_LEN + total > p->skb->len)
@@ -109,8 +109,8 @@ inline_step __u8 step_ip4(struct pkt *p)
 		return BH_REASON_IP_OPTIONS;
 	if (ip.frag_off & bpf_htons(IP4_FRAGMENT_BITS))
 		return BH_REASON_FRAGMENT;
-	p->l4_off = ETH_LEN + IP4_LEN;
-	p->l4_len = total - IP4_LEN;
+	p->s->l4_off = ETH_LEN + IP4_LEN;
+	p->s->l4_len = total - IP4_LEN;
 	return parse_l4(p);
 }
 
@@ -135,19 +135,19 @@ inline_step __u8 ip6_hop_by_hop(struct pkt *p, __u8 hop_limit)
 {
 	__u8 hbh[8];
 
-	if (p->l4_len < 16 || bpf_skb_load_bytes(p->skb, p->l4_off, hbh, sizeof(hbh)))
+	if (p->s->l4_len < 16 || bpf_skb_load_bytes(p->skb, p->s->l4_off, hbh, sizeof(hbh)))
 		return BH_REASON_EXT_HEADER;
 	/* next header, length 0 (8 bytes), router alert 05 02 00 00 for MLD, and two bytes of
 	 * padding */
 	if (hbh[0] != IPPROTO_ICMPV6 || hbh[1] || hbh[2] != 5 || hbh[3] != 2 || hbh[4] || hbh[5])
 		return BH_REASON_EXT_HEADER;
-	p->l4_off += 8;
-	p->l4_len -= 8;
-	p->proto = IPPROTO_ICMPV6;
+	p->s->l4_off += 8;
+	p->s->l4_len -= 8;
+	p->s->proto = IPPROTO_ICMPV6;
 	if (parse_icmp(p))
 		return BH_REASON_TRUNCATED;
-	p->sport = 0;
-	switch (p->icmp_type) {
+	p->s->sport = 0;
+	switch (p->s->icmp_type) {
 	case MLD_QUERY:
 	case MLD_REPORT:
 	case MLD_DONE:
@@ -163,11 +163,11 @@ inline_step __u8 ip6_icmp(struct pkt *p, __u8 hop_limit)
 
 	if (reason)
 		return reason;
-	if (p->icmp_type >= ND_RS && p->icmp_type <= ND_REDIRECT) {
-		p->sport = 0;
+	if (p->s->icmp_type >= ND_RS && p->s->icmp_type <= ND_REDIRECT) {
+		p->s->sport = 0;
 		return step_nd(p, hop_limit);
 	}
-	return p->icmp_type == 128 || p->icmp_type == 129 ? 0 : BH_REASON_ICMP_TYPE;
+	return p->s->icmp_type == 128 || p->s->icmp_type == 129 ? 0 : BH_REASON_ICMP_TYPE;
 }
 
 /* Who sends and who receives, for all but neighbour discovery and MLD, which judge that themselves.
@@ -178,11 +178,11 @@ inline_step __u8 ip6_identity(struct pkt *p)
 
 	if (!(ep->flags & BH_EP_HAS_V6))
 		return p->dir == BH_DIR_EGRESS ? BH_REASON_SRC_ADDR : BH_REASON_DST_ADDR;
-	if (p->dir == BH_DIR_EGRESS && !ip16_equal(&p->saddr, ep->ip6))
+	if (p->dir == BH_DIR_EGRESS && !ip16_equal(&p->s->saddr, ep->ip6))
 		return BH_REASON_SRC_ADDR;
-	if (ip16_is_multicast6(&p->daddr))
+	if (ip16_is_multicast6(&p->s->daddr))
 		return BH_REASON_MULTICAST;
-	if (p->dir == BH_DIR_INGRESS && !ip16_equal(&p->daddr, ep->ip6))
+	if (p->dir == BH_DIR_INGRESS && !ip16_equal(&p->s->daddr, ep->ip6))
 		return BH_REASON_DST_ADDR;
 	return 0;
 }
@@ -195,22 +195,22 @@ inline_step __u8 step_ip6(struct pkt *p)
 
 	if (bpf_skb_load_bytes(p->skb, ETH_LEN, &ip, IP6_LEN))
 		return BH_REASON_TRUNCATED;
-	__builtin_memcpy(p->saddr.b, &ip.saddr, 16);
-	__builtin_memcpy(p->daddr.b, &ip.daddr, 16);
-	p->proto = ip.nexthdr;
+	__builtin_memcpy(p->s->saddr.b, &ip.saddr, 16);
+	__builtin_memcpy(p->s->daddr.b, &ip.daddr, 16);
+	p->s->proto = ip.nexthdr;
 	plen = bpf_ntohs(ip.payload_len);
-	if (*(__u8 *)&ip >> 4 != 6 || !plen || ip16_is_mapped(&p->saddr) ||
-	    ip16_is_mapped(&p->daddr))
+	if (*(__u8 *)&ip >> 4 != 6 || !plen || ip16_is_mapped(&p->s->saddr) ||
+	    ip16_is_mapped(&p->s->daddr))
 		return BH_REASON_IP_MALFORMED;
 	if (ETH_LEN + IP6_LEN + plen > p->skb->len)
 		return BH_REASON_TRUNCATED;
-	p->l4_off = ETH_LEN + IP6_LEN;
-	p->l4_len = plen;
+	p->s->l4_off = ETH_LEN + IP6_LEN;
+	p->s->l4_len = plen;
 	if (ip.nexthdr == 0)
 		return ip6_hop_by_hop(p, ip.hop_limit);
 	if (ip.nexthdr == IPPROTO_ICMPV6) {
 		reason = ip6_icmp(p, ip.hop_limit);
-		if (reason || p->link)
+		if (reason || p->s->link)
 			return reason;
 		return ip6_identity(p);
 	}
@@ -232,7 +232,7 @@ inline_step __u8 step_parse(struct pkt *p)
 
 	if (bpf_skb_load_bytes(p->skb, 0, &eth, ETH_LEN))
 		return BH_REASON_TRUNCATED;
-	p->ethertype = eth.h_proto;
+	p->s->ethertype = eth.h_proto;
 	if (p->skb->vlan_present || eth.h_proto == bpf_htons(ETH_P_8021Q) ||
 	    eth.h_proto == bpf_htons(ETH_P_8021AD))
 		return BH_REASON_VLAN;
@@ -247,7 +247,7 @@ inline_step __u8 step_parse(struct pkt *p)
 	else
 		return BH_REASON_ETHERTYPE;
 	/* a packet for one host under a group address would reach every port of a bridge */
-	if (!reason && !p->link && (eth.h_dest[0] & 1))
+	if (!reason && !p->s->link && (eth.h_dest[0] & 1))
 		return BH_REASON_DST_MAC;
 	return reason;
 }

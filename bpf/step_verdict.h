@@ -209,7 +209,7 @@ inline_step const struct bh_abi_tenant *tenant_of(struct pkt *p)
 		return NULL;
 	t = bpf_map_lookup_elem(&bh_tenants, &tenant);
 	if (t)
-		p->mode = t->mode;
+		p->s->mode = t->mode;
 	return t;
 }
 
@@ -226,13 +226,13 @@ inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
 	struct peer peer;
 	__u64 *grant;
 
-	p->policy = 1;
-	p->grant = 0;
-	classify(remote, dir, p->proto, port, &peer);
-	p->peer_cls = peer.cls;
-	p->peer_tenant = peer.tenant;
+	p->s->policy = 1;
+	p->s->grant = 0;
+	classify(remote, dir, p->s->proto, port, &peer);
+	p->s->peer_cls = peer.cls;
+	p->s->peer_tenant = peer.tenant;
 	if (ep->role == BH_ROLE_CONFLICT) {
-		p->policy = 0; /* two owners, so nobody's mode applies */
+		p->s->policy = 0; /* two owners, so nobody's mode applies */
 		return BH_REASON_SELF_CONFLICT;
 	}
 	if (peer.cls >= BH_CLASS_MAX_)
@@ -254,10 +254,9 @@ inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
 		forget(p, peer.tenant);
 		forget(p, port);
 		forget(p, dir);
-		forget(p, p->proto);
 		grant = grant_of(ep, dir, &peer, remote);
-		if (grant && portset_has(*grant, port_key(p->proto, port))) {
-			p->grant = 1;
+		if (grant && portset_has(*grant, port_key(p->s->proto, port))) {
+			p->s->grant = 1;
 			return 0;
 		}
 	}
