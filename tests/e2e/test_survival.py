@@ -14,18 +14,22 @@ ROUNDS = int(os.environ.get("BH_ROUNDS", "3"))  # 20 in make soak
 MIN_OWN = 300  # a run that sent less than this proved nothing
 
 
-@pytest.fixture(scope="module", name="world")
-def fixture_world(network, make_agent):
-    """Two pods of acme, one of globex, streams between all of them."""
+@pytest.fixture(scope="module", params=["tcx", "clsact"], name="world")
+def fixture_world(request, network, make_agent):
+    """Two pods of acme, one of globex, streams between all of them; both ways of attaching."""
     node = network.node
     a, b, g = (node.add_pod(n) for n in ("a", "b", "g"))
-    agent = make_agent(node)
+    agent = make_agent(node, extra=["--attach", request.param])
     agent.write(manifests.of_node(node), manifests.tenant("acme", ["acme"]),
                 manifests.tenant("globex", ["globex"]), manifests.of_pod(a, "acme"),
                 manifests.of_pod(b, "acme"), manifests.of_pod(g, "globex"))
     agent.start()
-    agent.wait_endpoints(a, b, g)
-    return agent, a, b, g
+    status = agent.wait_endpoints(a, b, g)
+    assert status["datapath"]["attach"] == request.param
+    yield agent, a, b, g
+    agent.stop()
+    for pod in (a, b, g):
+        pod.close()
 
 
 def _traffic(world):
