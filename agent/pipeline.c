@@ -141,7 +141,6 @@ static int bind_ifs(struct bh_pipeline *pl, const struct bh_picture *pic, struct
 	bh_autofree uint32_t *left_alone = NULL;
 	struct bh_bind_input in = {
 		.pic = pic,
-		.links = pl->links,
 		.ignore = (const char *const *)pl->cfg->ignore_interfaces,
 		.n_ignore = pl->cfg->n_ignore_interfaces,
 		.first_start = bh_datapath_fresh(pl->dp),
@@ -155,6 +154,7 @@ static int bind_ifs(struct bh_pipeline *pl, const struct bh_picture *pic, struct
 		return r;
 	in.bound = bound;
 	in.left_alone = left_alone;
+	bh_bind_take_links(&in, pl->links);
 	return bh_bind(&in, ret_ifs);
 }
 

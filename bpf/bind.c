@@ -65,6 +65,18 @@ const struct bh_if *bh_ifs_of_pod(const struct bh_ifs *ifs, const struct bh_pic_
 	return NULL;
 }
 
+static uint32_t route_of(const void *routes, const struct bh_addr *a)
+{
+	return bh_links_route(routes, a);
+}
+
+void bh_bind_take_links(struct bh_bind_input *in, const struct bh_links *l)
+{
+	in->links = bh_links_list(l, &in->n_links);
+	in->route = route_of;
+	in->routes = l;
+}
+
 static bool ignored(const struct bh_bind_input *in, const char *name)
 {
 	for (size_t i = 0; i < in->n_ignore; i++) {
@@ -76,13 +88,12 @@ static bool ignored(const struct bh_bind_input *in, const char *name)
 
 static int collect_ifs(const struct bh_bind_input *in, struct bh_ifs *ifs)
 {
-	size_t n;
-	const struct bh_link *l = bh_links_list(in->links, &n);
+	const struct bh_link *l = in->links;
 
-	ifs->v = calloc(n + 1, sizeof(*ifs->v));
+	ifs->v = calloc(in->n_links + 1, sizeof(*ifs->v));
 	if (!ifs->v)
 		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < in->n_links; i++) {
 		struct bh_if *f = &ifs->v[ifs->n];
 
 		if (!l[i].veth || l[i].nsid < 0)
@@ -105,10 +116,11 @@ static int collect_evidence(const struct bh_bind_input *in, const struct bh_ifs 
 	ev = calloc(cap, sizeof(*ev));
 	if (!ev)
 		return -ENOMEM;
-	for (size_t i = 0; i < ifs->n; i++) {
-		const struct bh_link *l = bh_links_get(in->links, ifs->v[i].ifindex);
+	for (size_t i = 0; i < in->n_links; i++) {
+		const struct bh_link *l = &in->links[i];
+		const struct bh_if *f = find(ifs, l->ifindex);
 
-		if (ifs->v[i].state == BH_IF_IGNORED || !l || !l->peer_known)
+		if (!f || f->state == BH_IF_IGNORED || !l->peer_known)
 			continue;
 		for (size_t k = 0; k < l->n_peer_addrs; k++)
 			ev[n++] = (struct evidence){ l->peer_addrs[k], l->ifindex };
@@ -162,7 +174,7 @@ static struct bh_if *locate(const struct bh_bind_input *in, const struct bh_ifs 
 	struct bh_if *f = NULL;
 
 	for (size_t i = 0; i < pod->n_addrs && !f; i++)
-		f = find(ifs, bh_links_route(in->links, &pod->addrs[i]));
+		f = find(ifs, in->route(in->routes, &pod->addrs[i]));
 	for (size_t i = 0; i < pod->n_addrs && !f; i++)
 		f = find(ifs, by_evidence(ev, n_ev, &pod->addrs[i]));
 	for (size_t i = 0; i < pod->n_addrs && !f; i++)

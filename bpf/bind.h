@@ -57,9 +57,14 @@ struct bh_bound {
 	struct bh_abi_endpoint ep;
 };
 
+/* All borrowed. */
 struct bh_bind_input {
 	const struct bh_picture *pic;
-	const struct bh_links *links;
+	const struct bh_link *links; /* by ifindex */
+	size_t n_links;
+	/* the interface that a host route to @a names, 0 = none; with @routes as it is here */
+	uint32_t (*route)(const void *routes, const struct bh_addr *a);
+	const void *routes;
 	const char *const *ignore; /* fnmatch(3) patterns */
 	size_t n_ignore;
 	const struct bh_bound *bound; /* by ifindex */
@@ -69,6 +74,10 @@ struct bh_bind_input {
 	bool first_start; /* what leads to no known pod now is left alone */
 };
 
+/* What rtnetlink says, into links and route of @in; valid until the next dispatch or refresh. */
+void bh_bind_take_links(struct bh_bind_input *in, const struct bh_links *l);
+
+/* 0 with a list to be released by bh_ifs_done(), or -ENOMEM. */
 int bh_bind(const struct bh_bind_input *in, struct bh_ifs *ret_ifs);
 void bh_ifs_done(struct bh_ifs *ifs);
 const struct bh_if *bh_ifs_get(const struct bh_ifs *ifs, uint32_t ifindex); /* or NULL */
