@@ -273,12 +273,13 @@ int bh_bind(const struct bh_bind_input *in, struct bh_ifs *ret_ifs)
 			ifs.unbound[ifs.n_unbound++] = i;
 	}
 	keep_macs(in, &ifs);
-	unbind_macless(in, &ifs);
 	for (size_t i = 0; i < ifs.n; i++) {
 		if (ifs.v[i].state == BH_IF_QUARANTINED &&
 		    (in->first_start || was_left_alone(in, ifs.v[i].ifindex)))
 			ifs.v[i].state = BH_IF_LEFT_ALONE;
 	}
+	/* after that: what leads to a known pod is closed, not left alone */
+	unbind_macless(in, &ifs);
 	*ret_ifs = ifs;
 	ifs = (struct bh_ifs){ 0 };
 	return 0;
