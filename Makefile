@@ -28,12 +28,15 @@ TPKGS    := cmocka
 CFLAGS   ?= -O2 -g
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wvla \
 	    -Wpointer-arith -Wwrite-strings $(if $(WERROR),-Werror)
-CPPFLAGS_ALL = -D_GNU_SOURCE -DBH_VERSION='"$(VERSION)"' -I. -I$(BUILD) \
-	    $(shell $(PKG_CONFIG) --cflags $(PKGS)) $(CPPFLAGS)
+# asked once; quietly, because `make deps` must work before they are there
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
+TEST_LIBS  := $(shell $(PKG_CONFIG) --libs $(TPKGS) 2>/dev/null)
+CPPFLAGS_ALL = -D_GNU_SOURCE -I. -I$(BUILD) $(PKG_CFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu17 $(WARN) -fno-omit-frame-pointer -fstack-protector-strong -fPIE \
 	    $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) $(CFLAGS)
 LDFLAGS_ALL  = $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
-LDLIBS       = $(shell $(PKG_CONFIG) --libs $(PKGS))
+LDLIBS       = $(PKG_LIBS)
 BPF_CFLAGS   = -g -O2 --target=bpf -mcpu=v3 -Wall -Wextra -Werror -I. $(BPF_CPPFLAGS)
 
 Q   := $(if $(V),,@)
@@ -55,17 +58,40 @@ UNIT     := $(UNIT_SRC:%.c=$(BUILD)/%)
 BPFT     := $(BPFT_SRC:%.c=$(BUILD)/%)
 AGENT    := $(BUILD)/bin/bulkheadd
 CTL      := $(BUILD)/bin/bulkheadctl
-PROGS    := $(if $(wildcard agent/main.c),$(AGENT)) $(if $(wildcard ctl/main.c),$(CTL))
+PROGS    := $(AGENT) $(CTL)
+# tools of ours: generators of docs/, benchmarks
+DOCGEN       := $(BUILD)/tests/tools/docgen
+METRICSGEN   := $(BUILD)/tests/tools/metricsgen
+BENCH_PROGS  := $(BUILD)/tests/bench/bench_progs
+BENCH_DERIVE := $(BUILD)/tests/bench/bench_derive
+TOOL_PROGS   := $(DOCGEN) $(METRICSGEN) $(BENCH_PROGS) $(BENCH_DERIVE)
+FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
+RESULTS  := $(BUILD)/results
+RUN_TIER := $(PYTHON) tests/run_tier.py
+JOBS     ?= $(shell nproc)
+C_FILES   = $(shell git ls-files '*.c' '*.h')
+# programs that `make deps` unpacks instead of installing them; one place for every build folder
+TOOLS    := build/tools
+export PATH := $(PATH):$(CURDIR)/$(TOOLS)/bin
 
 .PHONY: all FORCE
 all: $(PROGS) ## build the programs (default)
 
-# One file per kind of flag: it is rewritten only when they change, and everything depends on it.
+# Rewritten only when what it holds changes: new flags rebuild everything, a new commit one object.
+define stamp
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$1)' | cmp -s - $@ || printf '%s\n' '$(subst ','\'',$1)' >$@
+endef
+
 FLAGS = $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(CLANG) $(BPF_CFLAGS)
 $(BUILD)/flags: FORCE
-	@mkdir -p $(@D)
-	@printf '%s\n' '$(subst ','\'',$(FLAGS))' | cmp -s - $@ || \
-		printf '%s\n' '$(subst ','\'',$(FLAGS))' >$@
+	$(call stamp,$(FLAGS))
+
+$(BUILD)/version: FORCE
+	$(call stamp,$(VERSION))
+
+$(BUILD)/common/version.o: $(BUILD)/version
+$(BUILD)/common/version.o: private CPPFLAGS += -DBH_VERSION='"$(VERSION)"'
 
 $(BUILD)/%.o: %.c $(BUILD)/flags | $(SKEL)
 	$(Q)mkdir -p $(@D)
@@ -91,12 +117,174 @@ $(CTL): $(patsubst %.c,$(BUILD)/%.o,$(wildcard ctl/*.c)) $(LIB)
 	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ $(LDLIBS) -o $@
 
 $(UNIT) $(BPFT): %: %.o $(THELP_SRC:%.c=$(BUILD)/%.o) $(LIB)
-	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ $(LDLIBS) \
-		$(shell $(PKG_CONFIG) --libs $(TPKGS)) -o $@
+	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ $(LDLIBS) $(TEST_LIBS) \
+		-o $@
 
--include $(wildcard make/*.mk)
--include $(OBJ:.o=.d) $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.d)
+# runs the program itself
+$(BUILD)/tests/unit/test_ctl: | $(CTL)
+
+# ---- for everybody ----
+.PHONY: deps
+deps: ## install what building and testing needs (Debian 12, as root); elsewhere: say what is missing
+	@PYTHON='$(PYTHON)' scripts/deps.sh $(TOOLS)
+
+.PHONY: demo demo-stop
+demo: ## install what is missing, build, and show tenants kept apart on real packets (KEEP=1: leave it running)
+	$(Q)$(MAKE) --no-print-directory deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)BUILD=$(BUILD) $(PYTHON) scripts/demo.py
+
+demo-stop: ## end what KEEP=1 make demo left running
+	$(Q)scripts/demo-stop.sh
+
+# ---- what tests/bpf/test_vmlinux.c compares with the kernel: types of bpf/vmlinux.h as BTF ----
+VMLINUX_TYPES := $(BUILD)/tests/bpf/vmlinux_types
+
+$(VMLINUX_TYPES).c: bpf/vmlinux.h scripts/vmlinux-types.awk
+	$(Q)mkdir -p $(@D)
+	$(Q)awk -f scripts/vmlinux-types.awk $< >$@
+
+$(VMLINUX_TYPES).o: $(VMLINUX_TYPES).c $(BUILD)/flags
+	$(call say,BPF)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
+
+$(VMLINUX_TYPES).inc: $(VMLINUX_TYPES).o
+	$(Q)grep '^#define' $(VMLINUX_TYPES).c >$@
+	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >>$@
+
+$(BUILD)/tests/bpf/test_vmlinux.o: $(VMLINUX_TYPES).inc
+
+# ---- parts of docs/ that are lists in the code ----
+DOCS   := configuration policy reasons
+$(DOCGEN): $(BUILD)/tests/unit/config_docs.o
+$(METRICSGEN): $(BUILD)/tests/unit/metrics_docs.o $(BUILD)/tests/unit/snapshot_fixture.o
+$(TOOL_PROGS): %: %.o $(LIB)
+	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(filter %.o,$^) $(LIB) $(LDLIBS) -o $@
+
+.PHONY: docs
+docs: $(DOCGEN) $(METRICSGEN) ## write the parts of docs/ that are lists in the code
+	$(Q)$(foreach d,$(DOCS),$(DOCGEN) $d >docs/$d.md.new && mv docs/$d.md.new docs/$d.md &&) :
+	$(Q)$(METRICSGEN) >docs/metrics.md.new && mv docs/metrics.md.new docs/metrics.md
+
+# ---- tiers ----
+.PHONY: check-arch check-unit run-unit check-bpf check-vm test soak
+
+check-arch: $(DOCGEN) ## prove the layers, the one-includer rule and the house rules from the sources
+	@$(PYTHON) scripts/check-arch.py $(foreach d,$(DOCS),--generated 'docs/$d.md=$(DOCGEN) $d')
+
+# Sanitizers have a build folder of their own.
+check-unit: ## unit tests with address and undefined-behaviour sanitizers; no root
+	@$(MAKE) --no-print-directory SAN=$(or $(SAN),address,undefined) BUILD=$(BUILD)-san run-unit
+
+run-unit: $(UNIT)
+	@$(RUN_TIER) --name unit --out $(RESULTS)/unit --jobs $(JOBS) --timeout 120 $(UNIT)
+
+check-bpf: $(BPFT) ## kernel programs against packet tables, on this kernel; root
+	@$(RUN_TIER) --name bpf --out $(RESULTS)/bpf --root --timeout 120 $(BPFT)
+
+check-e2e: $(PROGS) ## real traffic on one and two "nodes" made of network namespaces; root
+	@BH_BUILD=$(BUILD) $(RUN_TIER) --name e2e --out $(RESULTS)/e2e --root --timeout 600 \
+		$(wildcard tests/e2e/test_*.py)
+
+VM_KERNELS ?= bullseye bookworm trixie
+check-vm: $(BPFT) ## the bpf tier on other kernels, in software-emulated VMs
+	@$(PYTHON) tests/vm/run.py --cache $(BUILD)/vm --out $(RESULTS)/vm \
+		$(VM_KERNELS:%=--kernel %) $(BPFT)
+
+TIERS := check-arch check-unit check-bpf check-e2e check-vm check-fuzz
+
+# -j only where make was not given one
+SUB_MAKE = $(MAKE) --no-print-directory -Otarget $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
+
+test: ## install what is missing, build without warnings, run every tier; one closing line
+	@$(RUN_TIER) --sum -- $(SUB_MAKE) WERROR=1 deps all check-format $(TIERS)
+
+SOAK_MINUTES ?= 60
+soak: export FUZZ_SECONDS := $(or $(FUZZ_SECONDS),60)
+soak: export BH_ROUNDS := $(or $(BH_ROUNDS),20)
+soak: ## every tier again and again for SOAK_MINUTES (60)
+	@$(RUN_TIER) --sum --minutes $(SOAK_MINUTES) -- $(SUB_MAKE) WERROR=1 $(TIERS)
+
+# ---- fuzzing ----
+# Fuzzing with libFuzzer. A target is tests/fuzz/fuzz_NAME.c with seeds in
+# tests/fuzz/corpus/fuzz_NAME; nothing else is to be done for a new one. FUZZ_SECONDS=N: that long
+# for each target, with another seed each time and what was learnt before, not the smoke run.
+FUZZ_RUNS ?= 20000
+
+$(FUZZ): %: %.o $(LIB)
+	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
+
+.PHONY: check-fuzz run-fuzz
+check-fuzz: ## every fuzz target for a while; FUZZ_SECONDS=N for longer
+	@if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
+		$(CLANG) -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null; then \
+		$(MAKE) --no-print-directory CC=$(CLANG) BUILD=$(BUILD)-fuzz \
+			SAN=fuzzer-no-link,address,undefined CFLAGS='-O1 -g' run-fuzz; \
+	else \
+		echo 'SKIP fuzz: $(CLANG) has no libFuzzer'; echo '0 passed, 0 failed, 1 skipped'; \
+	fi
+
+run-fuzz: $(FUZZ)
+	@$(PYTHON) tests/fuzz/run.py --out $(BUILD)/results/fuzz --jobs $(JOBS) \
+		--runs $(FUZZ_RUNS) $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(FUZZ)
+
+# ---- benchmarks ----
+.PHONY: bench bench-net bench-derive
+bench: bench-net bench-derive ## all benchmarks; JSON goes to build/bench/
+bench-net: $(BENCH_PROGS) all ## packets per second with the agent against without, cost of one packet
+	$(Q)mkdir -p $(BUILD)/bench
+	$(Q)BUILD=$(BUILD) $(PYTHON) tests/bench/bench_net.py $(BUILD)/bench/net.json
+bench-derive: $(BENCH_DERIVE) ## how long the model takes to derive a picture of 10 000 pods
+	$(Q)$<
+
+# ---- static checks ----
+.PHONY: format check-format tidy cov
+
+format: ## format all C files in place
+	clang-format-14 -i $(C_FILES)
+
+check-format: ## is every C file formatted?
+	@clang-format-14 --dry-run -Werror $(C_FILES) || { echo 'run: make format' >&2; exit 1; }
+
+# Not the tests: the analyser cannot know that a failing cmocka assertion does not return.
+TIDY_SRC = $(filter %.c,$(filter-out tests/% %.bpf.c,$(C_FILES)))
+tidy: compile_commands.json $(SKEL) $(VMLINUX_TYPES).inc ## clang-tidy with .clang-tidy
+	@mkdir -p $(RESULTS); printf '%s\n' $(TIDY_SRC) | \
+		xargs -P $(JOBS) -n 4 clang-tidy-14 --quiet -p . >$(RESULTS)/tidy 2>&1; \
+		r=$$?; grep -v 'warnings generated' $(RESULTS)/tidy; exit $$r
+
+cov: ## line coverage of the unit tests, by file
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-cov CFLAGS='-O0 -g --coverage' \
+		LDFLAGS=--coverage run-unit
+	@cd $(BUILD)-cov && find . -name '*.gcda' ! -path './tests/*' -exec gcov -n {} + 2>/dev/null | \
+		awk -F"'" '/^File/ {f = $$2} /^Lines/ && f !~ /^\// {sub(/.*:/, ""); print f ": " $$0}' | \
+		sort
+
+.PHONY: compile_commands.json
+compile_commands.json: ## for clang-tidy and editors
+	@$(PYTHON) scripts/compile-commands.py $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -- \
+		$(filter-out %.bpf.c,$(filter %.c,$(C_FILES))) -- \
+		$(CLANG) $(BPF_CFLAGS) -- $(BPF_SRC) >$@
+
+# ---- installation ----
+DOCDIR ?= $(PREFIX)/share/doc/bulkhead
+.PHONY: install uninstall
+install: all ## to DESTDIR/PREFIX (/usr/local)
+	$(if $(filter $(AGENT),$(PROGS)),install -D -m 0755 $(AGENT) $(DESTDIR)$(SBINDIR)/bulkheadd)
+	$(if $(filter $(CTL),$(PROGS)),install -D -m 0755 $(CTL) $(DESTDIR)$(BINDIR)/bulkheadctl)
+	install -d $(DESTDIR)$(DOCDIR)
+	install -m 0644 LICENSE LICENSES/* README.md docs/*.md $(DESTDIR)$(DOCDIR)
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(SBINDIR)/bulkheadd $(DESTDIR)$(BINDIR)/bulkheadctl
+	rm -f $(patsubst %,$(DESTDIR)$(DOCDIR)/%,$(notdir LICENSE $(wildcard LICENSES/* docs/*.md)) README.md)
+	-rmdir $(DESTDIR)$(DOCDIR)
+
+.PHONY: help
+help: ## this list
+	@awk -F':.*## ' '/^[a-z_.-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
 
 .PHONY: clean
 clean: ## remove every build folder
 	rm -rf build build-*
+
+-include $(OBJ:.o=.d) $(TOOL_PROGS:%=%.d) $(FUZZ:%=%.d) $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.d)

@@ -17,12 +17,9 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/log.h"
+#include "common/version.h"
 
 #define EXIT_USAGE 2
-
-#ifndef BH_VERSION
-#define BH_VERSION "unknown"
-#endif
 
 /* Files that are opened later must not become standard error by being given its number. */
 static int hold_standard_files(void)
@@ -110,7 +107,7 @@ int main(int argc, char **argv)
 	case BH_CONFIG_HELP:
 		return print_help();
 	case BH_CONFIG_VERSION:
-		return printf("bulkheadd %s\n", BH_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+		return printf("bulkheadd %s\n", bh_version()) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	case BH_CONFIG_DETACH:
 		return detach(cfg);
 	case BH_CONFIG_RUN:

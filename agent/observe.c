@@ -9,6 +9,7 @@
 #include "agent/pipeline.h"
 #include "agent/report/snapshot.h"
 #include "agent/sources/dir.h"
+#include "common/version.h"
 #include "model/tenant.h"
 
 #define MAX_MAPS 32
@@ -98,7 +99,7 @@ void bh_observe(const struct bh_observe *o, struct bh_snapshot *s)
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
 	s->taken_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 	s->node = bh_snapshot_str(s, o->node);
-	s->version = bh_snapshot_str(s, BH_VERSION);
+	s->version = bh_snapshot_str(s, bh_version());
 	s->start_unix_ms = o->start_unix_ms;
 	s->ready = o->ready;
 	s->apply = st->latency;

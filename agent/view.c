@@ -13,6 +13,7 @@
 #include "agent/sources/dir.h"
 #include "bpf/names.h"
 #include "common/json.h"
+#include "common/version.h"
 #include "model/tenant.h"
 
 #define MAX_MAPS 32
@@ -175,7 +176,7 @@ struct bh_json *bh_view_status(const struct bh_view *v)
 	bh_json_set_bool(reporter, "alive", v->reporter_alive);
 	bh_json_set_int(reporter, "restarts", v->reporter_restarts);
 	bh_json_set_str(j, "node", v->cfg->node);
-	bh_json_set_str(j, "version", BH_VERSION);
+	bh_json_set_str(j, "version", bh_version());
 	bh_json_set_bool(j, "ready", n == 0 && bh_dir_readable(v->dir));
 	bh_json_set(j, "reasons", reasons);
 	bh_json_set_int(j, "pid", getpid());

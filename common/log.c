@@ -102,9 +102,10 @@ static size_t put_json(char *line, size_t cap, enum bh_log_level lvl, const char
 	size_t len;
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	len = (size_t)snprintf(line, cap,
-			       "{\"ts\":%lld.%03ld,\"level\":\"%s\",\"comp\":\"%s\",\"errno\":%d,\"msg\":\"",
-			       (long long)ts.tv_sec, ts.tv_nsec / 1000000, level_name[lvl], comp, err);
+	len = (size_t)snprintf(
+		line, cap,
+		"{\"ts\":%lld.%03ld,\"level\":\"%s\",\"comp\":\"%s\",\"errno\":%d,\"msg\":\"",
+		(long long)ts.tv_sec, ts.tv_nsec / 1000000, level_name[lvl], comp, err);
 	len = put_escaped(line, len, cap, 4, msg);
 	memcpy(line + len, "\"}\n", 3);
 	return len + 3;
@@ -118,7 +119,8 @@ static size_t put_text(char *line, size_t cap, enum bh_log_level lvl, const char
 	len = (size_t)snprintf(line, cap, "%s: %s: ", level_name[lvl], comp);
 	len = put_escaped(line, len, cap, 64, msg);
 	if (err)
-		len += (size_t)snprintf(line + len, cap - len, " (%s)", strerrordesc_np(err) ?: "?");
+		len += (size_t)snprintf(line + len, cap - len, " (%s)",
+					strerrordesc_np(err) ?: "?");
 	line[len++] = '\n';
 	return len;
 }

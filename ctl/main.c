@@ -15,6 +15,7 @@
 #include "common/buf.h"
 #include "common/err.h"
 #include "common/json.h"
+#include "common/version.h"
 #include "ctl/show.h"
 #include "ctl/table.h"
 
@@ -22,10 +23,6 @@
 #define DEFAULT_SOCKET "/run/bulkhead/agent.sock"
 #define TIMEOUT_MS 15000
 #define MAX_ANSWER ((size_t)64 << 20)
-
-#ifndef BH_VERSION
-#define BH_VERSION "unknown"
-#endif
 
 struct args {
 	const char *socket;
@@ -130,7 +127,7 @@ static int set_option(struct args *a, int letter, const char *arg, bool *ret_don
 		return print_help();
 	case 'V':
 		*ret_done = true;
-		return printf("bulkheadctl %s\n", BH_VERSION) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+		return printf("bulkheadctl %s\n", bh_version()) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 	default:
 		return complain(EXIT_USAGE, "unknown option, or one without its argument",
 				"see bulkheadctl --help");

@@ -2,8 +2,8 @@
 #pragma once
 /*
  * class - the peer classes: what an address is, seen from an endpoint. The one home of their names,
- * for the model, the kernel programs, metrics, events and docs. Plain preprocessor and enums, so that
- * kernel programs can include it.
+ * for the model, the kernel programs, metrics, events and docs. Plain preprocessor and enums, so
+ * that kernel programs can include it.
  */
 
 /* X(enumerator, label, meaning) - UNKNOWN is 0, so that a zeroed value is denied. */

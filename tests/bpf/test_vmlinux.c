@@ -2,7 +2,7 @@
 /*
  * bpf/vmlinux.h is written by hand: is every type, field and enumerator of it in the running
  * kernel, and the same? The header arrives here as the BTF of a program that has one variable of
- * each of its types (made from the header by make/check.mk): abi_<type> for fixed layouts,
+ * each of its types (made from the header by the Makefile): abi_<type> for fixed layouts,
  * core_<type> for those that libbpf relocates, enum_<type>.
  */
 #include <stdarg.h>
