@@ -173,21 +173,27 @@ static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic,
 }
 
 /*
- * Two endpoints with one MAC have one link-local address: nobody's then. The first row wins in
- * bh_table_sort(), so the whole group is made a conflict before.
+ * Endpoints with one MAC have one link-local address: nobody's, unless they have one owner. The
+ * whole group becomes a conflict here, since bh_table_sort() takes no key with two values; and a
+ * pod can choose its MAC.
  */
 static void settle_link_locals(struct bh_table *addrs)
 {
+	static const struct bh_abi_addr conflict = { .cls = BH_CLASS_CONFLICT };
 	const size_t row = addrs->key_size + addrs->value_size;
 
-	for (size_t i = 0; i + 1 < addrs->n; i++) {
-		uint8_t *a = addrs->rows + i * row, *b = a + row;
-		const struct bh_abi_addr conflict = { .cls = BH_CLASS_CONFLICT };
+	for (size_t i = 0, end; i < addrs->n; i = end) {
+		const uint8_t *first = addrs->rows + i * row;
+		bool differ = false;
 
-		if (memcmp(a, b, addrs->key_size) || !memcmp(a, b, row))
-			continue;
-		memcpy(a + addrs->key_size, &conflict, sizeof(conflict));
-		memcpy(b + addrs->key_size, &conflict, sizeof(conflict));
+		for (end = i + 1; end < addrs->n; end++) {
+			if (memcmp(first, addrs->rows + end * row, addrs->key_size) != 0)
+				break;
+			differ = differ || memcmp(first, addrs->rows + end * row, row) != 0;
+		}
+		for (size_t k = i; differ && k < end; k++)
+			memcpy(addrs->rows + k * row + addrs->key_size, &conflict,
+			       sizeof(conflict));
 	}
 }
 
