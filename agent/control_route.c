@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/http/target.h"
 #include "bpf/reasons.h"
@@ -54,11 +55,11 @@ static int parse_service(const char *proto, const char *port, struct bh_explain_
 {
 	uint64_t n;
 
-	if (!proto || !strcmp(proto, "tcp"))
+	if (!proto || !strcasecmp(proto, "tcp"))
 		q->proto = IPPROTO_TCP;
-	else if (!strcmp(proto, "udp"))
+	else if (!strcasecmp(proto, "udp"))
 		q->proto = IPPROTO_UDP;
-	else if (!strcmp(proto, "icmp"))
+	else if (!strcasecmp(proto, "icmp"))
 		q->proto = IPPROTO_ICMP;
 	else
 		return bh_err_set(err, EINVAL, "proto: '%s', expected tcp, udp or icmp", proto);

@@ -69,6 +69,8 @@ static void route__explain__ends_protocol_port(void **state)
 	assert_int_equal(q.explain.proto, IPPROTO_TCP);
 	assert_int_equal(q.explain.port, 443);
 
+	assert_int_equal(route("/v1/explain?src=a/b&dst=c/d&proto=UDP&port=53", &q, NULL), 0);
+	assert_int_equal(q.explain.proto, IPPROTO_UDP);
 	assert_int_equal(route("/v1/explain?src=a/b&dst=c/d&proto=icmp", &q, NULL), 0);
 	assert_int_equal(q.explain.proto, IPPROTO_ICMP);
 	assert_int_equal(q.explain.port, 0);
