@@ -7,6 +7,7 @@
 #include <linux/pkt_cls.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -69,6 +70,16 @@ int dp_behind_attach(int map_fd, uint32_t ifindex)
 			return r;
 	}
 	return 0;
+}
+
+bool dp_behind_has_tcx(int map_fd)
+{
+	bh_autoclose int prog = load(map_fd, 0);
+	/* BPF_LINK_CREATE of Linux 6.6: program, interface, BPF_TCX_INGRESS; then no flags */
+	const uint32_t attr[8] = { (uint32_t)prog, 1, 46 };
+	bh_autoclose int link = (int)syscall(__NR_bpf, BPF_LINK_CREATE, attr, sizeof(attr));
+
+	return link >= 0;
 }
 
 uint64_t dp_behind_count(int map_fd, uint8_t dir)

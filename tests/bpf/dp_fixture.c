@@ -109,7 +109,7 @@ void dp_need(const struct dp_fx *fx, enum bh_attach how)
 	}
 }
 
-static const char *shared_dir(enum bh_attach how)
+const char *dp_shared_dir(enum bh_attach how)
 {
 	return how == BH_ATTACH_TCX ? "/tmp/bpf/tcx" : "/tmp/bpf/clsact";
 }
@@ -118,7 +118,7 @@ struct bh_datapath *dp_shared(struct dp_fx *fx, enum bh_attach how)
 {
 	dp_need(fx, how);
 	if (!fx->shared[how])
-		assert_int_equal(try_open(shared_dir(how), how, &fx->shared[how]), 0);
+		assert_int_equal(try_open(dp_shared_dir(how), how, &fx->shared[how]), 0);
 	return fx->shared[how];
 }
 
@@ -140,8 +140,8 @@ int dp_group_setup(void **state)
 		return -1;
 	}
 	fx->count_fd = dp_behind_map();
-	fx->has_tcx =
-		try_open(shared_dir(BH_ATTACH_TCX), BH_ATTACH_TCX, &fx->shared[BH_ATTACH_TCX]) == 0;
+	fx->has_tcx = try_open(dp_shared_dir(BH_ATTACH_TCX), BH_ATTACH_TCX,
+			       &fx->shared[BH_ATTACH_TCX]) == 0;
 	return fx->count_fd < 0 ? -1 : 0;
 }
 
@@ -152,7 +152,7 @@ int dp_group_teardown(void **state)
 
 	for (int how = 0; how < 3; how++) {
 		bh_datapath_close(fx->shared[how]);
-		if (bh_datapath_detach_all(shared_dir((enum bh_attach)how), NULL) < 0)
+		if (bh_datapath_detach_all(dp_shared_dir((enum bh_attach)how), NULL) < 0)
 			r = -1;
 	}
 	close(fx->host_netns);

@@ -40,6 +40,8 @@ int dp_teardown(void **state);
  * datapath for each way of attaching. Between tests it holds no interface and no policy.
  */
 struct bh_datapath *dp_shared(struct dp_fx *fx, enum bh_attach how);
+/* Its folder; who closes it there may leave another one in fx->shared. */
+const char *dp_shared_dir(enum bh_attach how);
 struct bh_datapath *dp_open(const struct dp_fx *fx, enum bh_attach how);
 /* Skips the test if the kernel has no TCX. */
 void dp_need(const struct dp_fx *fx, enum bh_attach how);
