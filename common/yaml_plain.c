@@ -17,10 +17,10 @@ enum kind {
 	KIND_TRUE,
 	KIND_FALSE,
 	KIND_DECIMAL, /* what strtod() reads, whole or not */
-	KIND_BASED,   /* 0x1f, 0o17 */
+	KIND_BASED,   /* 0x1f, 0o17, and file modes as everybody writes them: 0644 */
 	/* from here on refused */
 	KIND_11_BOOL,  /* a boolean in YAML 1.1, a string in 1.2 */
-	KIND_11_OCTAL, /* octal or wrong in YAML 1.1, decimal in 1.2 */
+	KIND_11_OCTAL, /* 08, -012: octal, wrong or decimal, as the reader likes */
 	KIND_11_INT,   /* a number in YAML 1.1, a string in 1.2 */
 	KIND_NOT_FINITE,
 };
@@ -87,6 +87,8 @@ static enum kind classify_number(const char *s)
 		return has_sign ? KIND_11_INT : KIND_BASED;
 	if (u[0] == '0' && u[1] == 'b' && all_of(u + 2, "01"))
 		return KIND_11_INT;
+	if (!has_sign && u[0] == '0' && all_of(u + 1, "01234567"))
+		return KIND_BASED;
 	if (u[0] == '0' && u[1] && all_of(u, "0123456789"))
 		return KIND_11_OCTAL;
 	return is_decimal(u) ? KIND_DECIMAL : KIND_STRING;
@@ -130,7 +132,8 @@ static int number_value(const char *s, enum kind kind, struct bh_json **ret_json
 				  "number with too many digits; quote it if it is text");
 	if (kind == KIND_BASED) {
 		errno = 0;
-		d = (double)strtoull(s + 2, NULL, s[1] == 'x' ? 16 : 8);
+		d = (double)strtoull(isdigit((unsigned char)s[1]) ? s + 1 : s + 2, NULL,
+				     s[1] == 'x' ? 16 : 8);
 		if (errno)
 			return bh_err_set(err, EINVAL, "'%s' is out of range", s);
 	} else {
@@ -155,7 +158,7 @@ static int refuse(const char *s, enum kind kind, struct bh_err *err)
 	if (kind == KIND_11_OCTAL)
 		return bh_err_set(err, EINVAL,
 				  "%.64s is octal to some readers of YAML and decimal to others: "
-				  "write it without the leading zero, or as 0o..., or quote it",
+				  "write it without the leading zero, or quote it",
 				  s);
 	if (kind == KIND_11_INT)
 		return bh_err_set(err, EINVAL,

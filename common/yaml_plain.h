@@ -3,7 +3,8 @@
 /*
  * yaml_plain - what a scalar without quotes means. YAML 1.2's core schema decides; where kubectl's
  * reader (YAML 1.1 in parts) takes the same text for something else, the text is refused: nobody
- * may enforce another value than the writer saw accepted elsewhere.
+ * may enforce another value than the writer saw accepted elsewhere. One exception, because every
+ * other Pod has it: a file mode such as 0644 is octal, as kubectl reads it.
  */
 #include <stdbool.h>
 

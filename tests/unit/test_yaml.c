@@ -85,6 +85,16 @@ static void next__core_schema__typed_as_in_yaml_1_2(void **state)
 	      "\"250m\",\"1:30\",\"2024-01-01\",\".\"]\n");
 }
 
+static void next__leading_zero__octal_as_kubectl_reads_it(void **state)
+{
+	(void)state;
+	check("[0644, 0755, 00, 07, 0001, 0777777777777]", "1 [420,493,0,7,1,68719476735]\n");
+	check("a: 07777777777777777777777\n",
+	      "1!line 1: '07777777777777777777777' is out of range\n");
+	check("[0644.0, 064:4]", "1 [644,\"064:4\"]\n");
+	check("0644: a\n", "1!line 1: the key 0644 is not a string: quote it\n");
+}
+
 static void next__quoted_or_block__always_a_string(void **state)
 {
 	(void)state;
@@ -98,7 +108,7 @@ static void next__quoted_or_block__always_a_string(void **state)
 static void next__yaml_1_1_meaning_differs__refused(void **state)
 {
 	static const char *const bools[] = { "y", "N", "yes", "Yes", "NO", "on", "Off", "OFF" };
-	static const char *const octals[] = { "0755", "00", "-012", "08" };
+	static const char *const octals[] = { "08", "0649", "-012", "+0644", "00009" };
 	static const char *const ints[] = { "0b11", "1_000", "-0x1f", "+0o7", "1_0.5", "0_7" };
 	static const char *const infs[] = { ".inf", "-.INF", "+.Inf", ".nan", ".NaN", "1e999" };
 	static const struct {
@@ -326,6 +336,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(next__core_schema__typed_as_in_yaml_1_2),
+		cmocka_unit_test(next__leading_zero__octal_as_kubectl_reads_it),
 		cmocka_unit_test(next__quoted_or_block__always_a_string),
 		cmocka_unit_test(next__yaml_1_1_meaning_differs__refused),
 		cmocka_unit_test(next__keys__strings_only_and_once),
