@@ -72,12 +72,31 @@ int dp_behind_attach(int map_fd, uint32_t ifindex)
 	return 0;
 }
 
+#define TCX_INGRESS 46 /* BPF_TCX_INGRESS, linux/bpf.h of 6.6; egress is the next */
+
+static int tcx(int prog, uint32_t ifindex, uint8_t dir)
+{
+	/* program, interface, attach type; then no flags */
+	const uint32_t attr[8] = { (uint32_t)prog, ifindex, TCX_INGRESS + dir };
+
+	return (int)syscall(__NR_bpf, BPF_LINK_CREATE, attr, sizeof(attr));
+}
+
+int dp_behind_attach_tcx(int map_fd, uint32_t ifindex, int ret_links[static 2])
+{
+	for (uint8_t dir = 0; dir < 2; dir++) {
+		bh_autoclose int prog = load(map_fd, dir);
+
+		ret_links[dir] = tcx(prog, ifindex, dir);
+		if (ret_links[dir] < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 bool dp_behind_has_tcx(int map_fd)
 {
-	bh_autoclose int prog = load(map_fd, 0);
-	/* BPF_LINK_CREATE of Linux 6.6: program, interface, BPF_TCX_INGRESS; then no flags */
-	const uint32_t attr[8] = { (uint32_t)prog, 1, 46 };
-	bh_autoclose int link = (int)syscall(__NR_bpf, BPF_LINK_CREATE, attr, sizeof(attr));
+	bh_autoclose int prog = load(map_fd, 0), link = tcx(prog, 1, 0);
 
 	return link >= 0;
 }

@@ -10,6 +10,8 @@
 int dp_behind_map(void); /* its counters, by BH_DIR_*; a descriptor or negative errno */
 /* On both hooks, as classic filters with a later priority than ours. 0 or negative errno. */
 int dp_behind_attach(int map_fd, uint32_t ifindex);
+/* The same by TCX, without a word about the order; the links are for the caller to close. */
+int dp_behind_attach_tcx(int map_fd, uint32_t ifindex, int ret_links[static 2]);
 /* Can this kernel hang programs by TCX? Tried on lo. */
 bool dp_behind_has_tcx(int map_fd);
 uint64_t dp_behind_count(int map_fd, uint8_t dir);

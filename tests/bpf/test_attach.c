@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "tests/bpf/dp_fixture.h"
@@ -40,6 +41,22 @@ static void attach__tcx__filters_and_lets_others_run(void **state)
 static void attach__clsact__filters_and_lets_others_run(void **state)
 {
 	filters(*state, BH_ATTACH_CLSACT);
+}
+
+static void attach__tcx_with_another_there__ours_is_first(void **state)
+{
+	struct dp_fx *fx = *state;
+	struct bh_if room;
+	const struct bh_ifs ifs = dp_ifs(fx, BH_IF_ENFORCED, &room);
+	struct bh_datapath *dp = dp_shared(fx, BH_ATTACH_TCX);
+	int links[2] = { -1, -1 };
+
+	assert_int_equal(dp_behind_attach_tcx(fx->count_fd, fx->ifindex, links), 0);
+	dp_expect_open(fx);
+	(void)dp_apply(dp, dp_policy(fx), &ifs);
+	dp_expect_filtered(fx, dp);
+	close(links[0]);
+	close(links[1]);
 }
 
 static void attach__auto__takes_what_there_is(void **state)
@@ -309,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(attach__tcx__filters_and_lets_others_run),
 		T(attach__clsact__filters_and_lets_others_run),
+		T(attach__tcx_with_another_there__ours_is_first),
 		T(attach__auto__takes_what_there_is),
 		T(attach__quarantined_tcx__nothing_passes),
 		T(attach__quarantined_clsact__nothing_passes),
