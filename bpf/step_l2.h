@@ -189,7 +189,9 @@ inline_step __u8 ns_from_pod(struct pkt *p, const union ip16 *target)
 	}
 	if (!is_own6(p->ep, &p->s->saddr))
 		return BH_REASON_ND_SPOOF;
-	if (ip16_is_multicast6(&p->s->daddr) && !is_solicited_node(&p->s->daddr, target))
+	/* asked of all, or of the target itself (RFC 4861 4.3): else a router would carry it
+	 * anywhere */
+	if (!is_solicited_node(&p->s->daddr, target) && !ip16_equal(&p->s->daddr, target->b))
 		return BH_REASON_ND_INVALID;
 	return is_own6(p->ep, target) ? 0 : ask_neighbour(p, target, BH_REASON_ND_TARGET);
 }
