@@ -63,7 +63,8 @@ const struct bh_link *bh_links_get(const struct bh_links *l, uint32_t ifindex); 
 
 /*
  * The host's own addresses, sorted, without duplicates: of every interface, lo's included, but for
- * 127.0.0.0/8 and ::1; and the anycast ones of an IPv6 router. Same lifetime.
+ * 127.0.0.0/8 and ::1; the anycast ones of an IPv6 router, and IPv4 subnets' broadcast addresses.
+ * Same lifetime.
  */
 const struct bh_addr *bh_links_host_addrs(const struct bh_links *l, size_t *ret_n);
 

@@ -82,11 +82,18 @@ static int parse_addr(const struct nlmsghdr *h, int32_t want_nsid, struct bh_nl_
 	return 0;
 }
 
+/* What arrives here although it is no interface's address. */
+static bool is_own(const struct rtmsg *rtm)
+{
+	return rtm->rtm_type == RTN_ANYCAST ||
+	       (rtm->rtm_type == RTN_BROADCAST && rtm->rtm_family == AF_INET);
+}
+
 static enum bh_nl_route_kind route_kind(const struct rtmsg *rtm, struct nlattr *const *tb,
 					const struct bh_nl_route *r)
 {
-	if (rtm->rtm_type == RTN_ANYCAST)
-		return BH_NL_ROUTE_ANYCAST;
+	if (is_own(rtm))
+		return BH_NL_ROUTE_OWN;
 	if (rtm->rtm_type != RTN_UNICAST || !r->ifindex)
 		return BH_NL_ROUTE_OTHER;
 	if (tb[RTA_GATEWAY] || tb[RTA_VIA] || tb[RTA_MULTIPATH] || (rtm->rtm_flags & RTNH_F_DEAD))
@@ -111,7 +118,7 @@ static int parse_route(const struct nlmsghdr *h, struct bh_nl_route *ret_route)
 		return -EBADMSG;
 	r.table = rtm->rtm_table;
 	(void)has_u32(tb[RTA_TABLE], &r.table);
-	if (r.table == RT_TABLE_LOCAL && rtm->rtm_type != RTN_ANYCAST)
+	if (r.table == RT_TABLE_LOCAL && !is_own(rtm))
 		return -EBADMSG;
 	(void)has_u32(tb[RTA_PRIORITY], &r.metric);
 	(void)has_u32(tb[RTA_OIF], &r.ifindex);

@@ -31,12 +31,12 @@ struct bh_nl_addr {
 };
 
 enum bh_nl_route_kind {
-	BH_NL_ROUTE_OTHER,   /* by a gateway, more than one way, a blackhole ... */
-	BH_NL_ROUTE_HOST,    /* unicast, straight out of one interface */
-	BH_NL_ROUTE_ANYCAST, /* @dst is answered by this host, on @ifindex */
+	BH_NL_ROUTE_OTHER, /* by a gateway, more than one way, a blackhole ... */
+	BH_NL_ROUTE_HOST,  /* unicast, straight out of one interface */
+	BH_NL_ROUTE_OWN,   /* @dst is this host, on @ifindex: anycast, or an IPv4 broadcast */
 };
 
-/* Routes to one address (/32, /128); of table local only the anycast ones. */
+/* Routes to one address (/32, /128); of table local only OWN ones. */
 struct bh_nl_route {
 	enum bh_nl_route_kind kind;
 	struct bh_addr dst;

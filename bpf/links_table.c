@@ -14,7 +14,7 @@ struct host_addr {
 	struct bh_addr addr;
 	uint32_t ifindex;
 	uint8_t plen;
-	bool anycast;
+	bool by_route;
 };
 
 static int cmp_num(uint64_t a, uint64_t b)
@@ -39,7 +39,7 @@ static int cmp_addr(const void *va, const void *vb)
 
 	r = r ? r : cmp_num(a->ifindex, b->ifindex);
 	r = r ? r : cmp_num(a->plen, b->plen);
-	return r ? r : cmp_num(a->anycast, b->anycast);
+	return r ? r : cmp_num(a->by_route, b->by_route);
 }
 
 /* What tells one route from another that may stand beside it, but for the interface. */
@@ -143,9 +143,10 @@ static bool make_host_addr(const struct bh_nl_msg *m, struct host_addr *ret_a)
 		*ret_a = (struct host_addr){ m->addr.addr, m->addr.ifindex, m->addr.plen, false };
 		return true;
 	}
-	/* A router also answers for the lowest address of each IPv6 subnet (RFC 4291, 2.6.1), which
-	 * is in no list of addresses. */
-	if (m->type == BH_NL_ROUTE && m->route.kind == BH_NL_ROUTE_ANYCAST) {
+	/* In no list of addresses: a router answers for the lowest address of each IPv6 subnet (RFC
+	 * 4291, 2.6.1), and every service on UDP hears what is sent to a broadcast address. */
+	if (m->type == BH_NL_ROUTE && m->route.kind == BH_NL_ROUTE_OWN &&
+	    !is_loopback(&m->route.dst)) {
 		*ret_a = (struct host_addr){ m->route.dst, m->route.ifindex, 128, true };
 		return true;
 	}

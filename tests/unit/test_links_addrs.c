@@ -47,8 +47,9 @@ static void links_host_addrs__both_families__sorted_without_loopback(void **stat
 	       "ip addr add 203.0.113.1 peer 203.0.113.2/32 dev d2");
 	l = lt_open();
 	(void)bh_links_host_addrs(l, &n);
-	assert_int_equal(n, 5);
+	assert_int_equal(n, 6);
 	assert_true(is_host_addr(l, "192.0.2.1"));
+	assert_true(is_host_addr(l, "192.0.2.255"));
 	assert_true(is_host_addr(l, "198.51.100.7"));
 	assert_true(is_host_addr(l, "2001:db8::1"));
 	assert_true(is_host_addr(l, "fe80::21"));
@@ -79,6 +80,26 @@ static void links_host_addrs__ipv6_router__subnet_anycast_is_own(void **state)
 	lt_wait_until(l, host_addr_is, &(struct addr_wait){ "2001:db8:7::", true });
 	lt_run(-1, -1, "ip addr del 2001:db8:7::1/64 dev d1");
 	lt_wait_until(l, host_addr_is, &(struct addr_wait){ "2001:db8:7::", false });
+}
+
+static void links_host_addrs__subnet_broadcast__is_own_while_the_subnet_is(void **state)
+{
+	bh_auto(bh_links_freep) struct bh_links *l = NULL;
+
+	(void)state;
+	lt_need_root();
+	lt_run(-1, -1, "ip link add d1 type bridge; ip link set d1 up");
+	l = lt_open();
+	lt_run(-1, -1, "ip addr add 198.51.100.5/24 dev d1; ip addr add 192.0.2.9/31 dev d1");
+	lt_wait_until(l, host_addr_is, &(struct addr_wait){ "198.51.100.255", true });
+	/* another broadcast address than the subnet's last */
+	lt_run(-1, -1, "ip addr add 203.0.113.5/24 brd 203.0.113.77 dev d1");
+	lt_wait_until(l, host_addr_is, &(struct addr_wait){ "203.0.113.77", true });
+	lt_run(-1, -1, "ip addr del 198.51.100.5/24 dev d1");
+	lt_wait_until(l, host_addr_is, &(struct addr_wait){ "198.51.100.255", false });
+	assert_true(is_host_addr(l, "203.0.113.77"));
+	lt_run(-1, -1, "ip link del d1");
+	lt_wait_until(l, host_addr_is, &(struct addr_wait){ "203.0.113.77", false });
 }
 
 struct route_wait {
@@ -222,6 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(links_host_addrs__both_families__sorted_without_loopback),
 		T(links_host_addrs__ipv6_router__subnet_anycast_is_own),
+		T(links_host_addrs__subnet_broadcast__is_own_while_the_subnet_is),
 		T(links_route__only_direct_host_routes__named),
 		T(links_dispatch__routes_come_and_go__followed),
 		T(links_dispatch__routes_go_without_a_message__followed),

@@ -160,7 +160,9 @@ static void nl_parse__routes__kind_by_what_they_say(void **state)
 	assert_int_equal(bh_nl_parse(start_route(&m, RTN_LOCAL, RT_TABLE_LOCAL), -1, &out),
 			 -EBADMSG);
 	assert_int_equal(bh_nl_parse(start_route(&m, RTN_ANYCAST, RT_TABLE_LOCAL), -1, &out), 0);
-	assert_int_equal(out.route.kind, BH_NL_ROUTE_ANYCAST);
+	assert_int_equal(out.route.kind, BH_NL_ROUTE_OWN);
+	assert_int_equal(bh_nl_parse(start_route(&m, RTN_BROADCAST, RT_TABLE_LOCAL), -1, &out), 0);
+	assert_int_equal(out.route.kind, BH_NL_ROUTE_OWN);
 	assert_int_equal(bh_nl_parse(start_route(&m, RTN_BLACKHOLE, RT_TABLE_MAIN), -1, &out), 0);
 	assert_int_equal(out.route.kind, BH_NL_ROUTE_OTHER);
 }
