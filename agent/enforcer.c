@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/file.h>
-#include <time.h>
 
 #include "agent/config.h"
 #include "agent/confine.h"
@@ -24,6 +23,7 @@
 #include "agent/report/snapshot.h"
 #include "agent/sources/dir.h"
 #include "agent/view.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/json.h"
 #include "common/log.h"
@@ -74,14 +74,6 @@ static struct bh_enforcer *enforcer_free(struct bh_enforcer *e)
 	return NULL;
 }
 BH_DEFINE_AUTO(struct bh_enforcer, enforcer_free)
-
-static uint64_t wall_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	return (uint64_t)ts.tv_sec * 1000u + (uint64_t)ts.tv_nsec / 1000000u;
-}
 
 /* --- what the source says --- */
 
@@ -393,8 +385,8 @@ int bh_enforcer_run(const struct bh_config *cfg, int report_fd, struct bh_err *e
 		return -ENOMEM;
 	e->lock_fd = -1;
 	e->cfg = cfg;
-	e->start_unix_ms = wall_ms();
-	e->view = (struct bh_view){ .cfg = cfg, .start_ns = bh_loop_now_ns() };
+	e->start_unix_ms = bh_clock_wall_ns() / BH_NS_PER_MS;
+	e->view = (struct bh_view){ .cfg = cfg, .start_ns = bh_clock_ns() };
 	r = open_all(e, err);
 	if (r < 0)
 		return r;

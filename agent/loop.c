@@ -4,11 +4,11 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include <systemd/sd-event.h>
 
-#define NS_PER_US 1000u
+#include "common/clock.h"
+
 /* sd-event's default, a quarter of a second, is for saving power; deadlines here are shorter. */
 #define TIMER_ACCURACY_US 1000u
 
@@ -174,7 +174,7 @@ int bh_loop_timer(struct bh_loop *l, bh_loop_fn fn, void *ud, struct bh_loop_sou
 int bh_loop_timer_at(struct bh_loop_source *s, uint64_t at_ns)
 {
 	/* Rounded up: a timer that fires before its time makes its owner arm it again. */
-	const uint64_t at_us = at_ns / NS_PER_US + !!(at_ns % NS_PER_US);
+	const uint64_t at_us = at_ns / BH_NS_PER_US + !!(at_ns % BH_NS_PER_US);
 	int r;
 
 	r = sd_event_source_set_time(s->src, at_us);
@@ -185,7 +185,7 @@ int bh_loop_timer_at(struct bh_loop_source *s, uint64_t at_ns)
 
 int bh_loop_timer_in(struct bh_loop_source *s, uint64_t in_ns)
 {
-	return bh_loop_timer_at(s, bh_loop_now_ns() + in_ns);
+	return bh_loop_timer_at(s, bh_clock_ns() + in_ns);
 }
 
 int bh_loop_timer_stop(struct bh_loop_source *s)
@@ -232,7 +232,7 @@ int bh_loop_run(struct bh_loop *l, int *ret_code)
 
 int bh_loop_step(struct bh_loop *l, uint64_t timeout_ns)
 {
-	int r = sd_event_run(l->ev, timeout_ns / NS_PER_US);
+	int r = sd_event_run(l->ev, timeout_ns / BH_NS_PER_US);
 
 	return r < 0 ? r : r > 0;
 }
@@ -240,12 +240,4 @@ int bh_loop_step(struct bh_loop *l, uint64_t timeout_ns)
 int bh_loop_exit(struct bh_loop *l, int code)
 {
 	return sd_event_exit(l->ev, code);
-}
-
-uint64_t bh_loop_now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * BH_NS_PER_S + (uint64_t)ts.tv_nsec;
 }

@@ -33,7 +33,7 @@ int bh_loop_io_set(struct bh_loop_source *s, uint32_t events);
 
 /* A timer on CLOCK_MONOTONIC that is not armed yet. It fires once for each time it is armed. */
 int bh_loop_timer(struct bh_loop *l, bh_loop_fn fn, void *ud, struct bh_loop_source **ret_source);
-/* Arm for @at_ns of CLOCK_MONOTONIC (as bh_loop_now_ns()), exact to a millisecond; replaces. */
+/* Arm for @at_ns of CLOCK_MONOTONIC (as bh_clock_ns()), exact to a millisecond; replaces. */
 int bh_loop_timer_at(struct bh_loop_source *s, uint64_t at_ns);
 /* Arm for @in_ns from now; replaces. */
 int bh_loop_timer_in(struct bh_loop_source *s, uint64_t in_ns);
@@ -57,8 +57,3 @@ int bh_loop_run(struct bh_loop *l, int *ret_code);
 int bh_loop_step(struct bh_loop *l, uint64_t timeout_ns);
 /* Make bh_loop_run() return @code (0 or above) after the current callback. */
 int bh_loop_exit(struct bh_loop *l, int code);
-
-uint64_t bh_loop_now_ns(void); /* CLOCK_MONOTONIC */
-
-#define BH_NS_PER_MS UINT64_C(1000000)
-#define BH_NS_PER_S UINT64_C(1000000000)

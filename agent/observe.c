@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/pipeline.h"
 #include "agent/report/snapshot.h"
 #include "agent/sources/dir.h"
+#include "common/clock.h"
 #include "common/version.h"
 #include "model/tenant.h"
 
@@ -93,11 +93,9 @@ void bh_observe(const struct bh_observe *o, struct bh_snapshot *s)
 {
 	const struct bh_apply_stats *st = bh_pipeline_stats(o->pl);
 	const struct bh_dir_problem *problems;
-	struct timespec ts;
 	size_t n;
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	s->taken_ns = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+	s->taken_ns = bh_clock_ns();
 	s->node = bh_snapshot_str(s, o->node);
 	s->version = bh_snapshot_str(s, bh_version());
 	s->start_unix_ms = o->start_unix_ms;

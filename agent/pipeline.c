@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "agent/config.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
 
@@ -243,22 +243,14 @@ static void account(struct bh_pipeline *pl, uint64_t ns, const struct bh_apply_r
 		st->max_ns = ns;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
-
 void bh_pipeline_run(struct bh_pipeline *pl)
 {
 	struct bh_apply_result res = { 0 };
 	struct bh_err err = { 0 };
-	const uint64_t start = now_ns();
+	const uint64_t start = bh_clock_ns();
 	const int r = pl->synced ? run_once(pl, &res, &err) : guard(pl, &res, &err);
 
-	account(pl, now_ns() - start, &res, r);
+	account(pl, bh_clock_ns() - start, &res, r);
 	(void)snprintf(pl->stats.last_error, sizeof(pl->stats.last_error), "%s",
 		       r < 0 ? (err.msg[0] ? err.msg : strerror(-r)) : "");
 	if (r < 0)

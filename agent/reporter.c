@@ -18,6 +18,7 @@
 #include "agent/loop.h"
 #include "agent/report/serve.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
 
@@ -152,7 +153,7 @@ static void keep(bool confine)
 	unsigned int backoff_ms = BACKOFF_MIN_MS;
 
 	for (uint32_t restarts = 0;; restarts++) {
-		const uint64_t born_ns = bh_loop_now_ns();
+		const uint64_t born_ns = bh_clock_ns();
 		const pid_t pid = fork();
 		int r, status = 0;
 
@@ -170,7 +171,7 @@ static void keep(bool confine)
 								   : "");
 		else
 			bh_warn_limited("the reporter failed, starting it again");
-		if (bh_loop_now_ns() - born_ns > GOOD_LIFE_NS)
+		if (bh_clock_ns() - born_ns > GOOD_LIFE_NS)
 			backoff_ms = BACKOFF_MIN_MS;
 		if (is_orphan((int)backoff_ms))
 			return;

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent/config.h"
 #include "agent/pipeline.h"
 #include "agent/sources/dir.h"
 #include "bpf/names.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/version.h"
 #include "model/tenant.h"
@@ -30,14 +32,6 @@ struct bh_json *bh_view_pod(const struct bh_pic_pod *pod)
 const char *bh_view_tenant(const struct bh_picture *pic, uint32_t tenant)
 {
 	return tenant < pic->n_tenants ? pic->tenants[tenant].name : NULL;
-}
-
-static uint64_t now_ns(clockid_t clock)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(clock, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 
 static struct bh_json *source_json(const struct bh_view *v)
@@ -180,8 +174,7 @@ struct bh_json *bh_view_status(const struct bh_view *v)
 	bh_json_set_bool(j, "ready", n == 0 && bh_dir_readable(v->dir));
 	bh_json_set(j, "reasons", reasons);
 	bh_json_set_int(j, "pid", getpid());
-	bh_json_set_int(j, "uptimeSeconds",
-			(int64_t)((now_ns(CLOCK_MONOTONIC) - v->start_ns) / 1000000000u));
+	bh_json_set_int(j, "uptimeSeconds", (int64_t)((bh_clock_ns() - v->start_ns) / BH_NS_PER_S));
 	bh_json_set(j, "source", source_json(v));
 	bh_json_set(j, "policyProblems", problems_json(v));
 	bh_json_set(j, "datapath", datapath_json(v));
@@ -263,9 +256,9 @@ struct bh_json *bh_view_pods(const struct bh_view *v)
 
 static void event_time(struct bh_json *j, uint64_t mono_ns)
 {
-	const uint64_t ago = now_ns(CLOCK_MONOTONIC) - mono_ns;
-	const uint64_t wall = now_ns(CLOCK_REALTIME) - ago;
-	const time_t s = (time_t)(wall / 1000000000u);
+	const uint64_t ago = bh_clock_ns() - mono_ns;
+	const uint64_t wall = bh_clock_wall_ns() - ago;
+	const time_t s = (time_t)(wall / BH_NS_PER_S);
 	char text[64];
 	struct tm tm;
 	size_t n;
@@ -273,7 +266,7 @@ static void event_time(struct bh_json *j, uint64_t mono_ns)
 	(void)gmtime_r(&s, &tm);
 	n = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
 	(void)snprintf(text + n, sizeof(text) - n, ".%06uZ",
-		       (unsigned int)(wall % 1000000000u / 1000u));
+		       (unsigned int)(wall % BH_NS_PER_S / BH_NS_PER_US));
 	bh_json_set_str(j, "time", text);
 }
 

@@ -5,7 +5,6 @@
  */
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 
 struct bh_abi_event;
 struct bh_config;

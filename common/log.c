@@ -10,6 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "common/clock.h"
+
 /* One write(2) of at most PIPE_BUF bytes is atomic, so records of two processes never mix. */
 #define LINE_MAX_BYTES 2048
 #define MSG_MAX_BYTES 1024
@@ -50,12 +52,9 @@ int bh_log_level_parse(const char *name)
 
 bool bh_log_allowed(struct bh_log_limit *l, uint32_t *ret_suppressed)
 {
-	struct timespec ts;
-	uint64_t now;
+	const uint64_t now = bh_clock_ns();
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-	if (!l->window_ns || now - l->window_ns >= BH_LOG_INTERVAL_S * UINT64_C(1000000000)) {
+	if (!l->window_ns || now - l->window_ns >= BH_LOG_INTERVAL_S * BH_NS_PER_S) {
 		l->window_ns = now;
 		l->emitted = 0;
 	}

@@ -14,6 +14,7 @@
 #include "agent/http/stream.h"
 #include "agent/http/target.h"
 #include "agent/loop.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/json.h"
 #include "common/parse.h"
@@ -124,7 +125,7 @@ static struct conn *conn_of(struct MHD_Connection *mc)
 static void on_sweep(void *ud)
 {
 	struct bh_http_server *s = ud;
-	const uint64_t now = bh_loop_now_ns();
+	const uint64_t now = bh_clock_ns();
 
 	for (struct conn *c = s->conns; c; c = c->next) {
 		if (!c->streaming && now - c->since_ns > BH_HTTP_REQUEST_S * BH_NS_PER_S)
@@ -153,7 +154,7 @@ static void on_connection(void *cls, struct MHD_Connection *mc, void **context,
 	if (!c)
 		return; /* its requests are refused */
 	c->fd = i->connect_fd;
-	c->since_ns = bh_loop_now_ns();
+	c->since_ns = bh_clock_ns();
 	if (!s->conns)
 		(void)bh_loop_timer_in(s->sweep, SWEEP_NS);
 	LIST_ADD(s->conns, c);
@@ -184,7 +185,7 @@ static void on_completed(void *cls, struct MHD_Connection *mc, void **context,
 	(void)cls;
 	(void)code;
 	if (c) {
-		c->since_ns = bh_loop_now_ns();
+		c->since_ns = bh_clock_ns();
 		c->streaming = false;
 	}
 	if (!req)

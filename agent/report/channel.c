@@ -12,6 +12,7 @@
 #include "agent/report/snapshot.h"
 #include "agent/report/wire.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/log.h"
 
 struct bh_report_channel {
@@ -82,7 +83,7 @@ static void hang_up(struct bh_report_channel *c)
 /* True if one more question may be answered now; else reading pauses until the second is over. */
 static bool within_rate(struct bh_report_channel *c)
 {
-	const uint64_t now = bh_loop_now_ns();
+	const uint64_t now = bh_clock_ns();
 
 	if (now - c->window_ns >= BH_NS_PER_S) {
 		c->window_ns = now;

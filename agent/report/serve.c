@@ -17,6 +17,7 @@
 #include "agent/report/snapshot.h"
 #include "agent/report/wire.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/parse.h"
 
@@ -60,7 +61,7 @@ static void send_page(struct bh_report_worker *w, struct bh_http_request *req)
 {
 	const struct bh_metrics_input in = {
 		.snapshot = w->snapshot,
-		.now_ns = bh_loop_now_ns(),
+		.now_ns = bh_clock_ns(),
 		.reporter_rss_bytes = own_rss(w),
 		.reporter_restarts = w->restarts,
 	};
@@ -119,7 +120,7 @@ static void on_request(void *ud, struct bh_http_request *req)
 		bh_http_reply_error(req, 404, "no such path; there is /metrics");
 		return;
 	}
-	if (w->snapshot && bh_loop_now_ns() < w->fresh_until_ns) {
+	if (w->snapshot && bh_clock_ns() < w->fresh_until_ns) {
 		send_page(w, req);
 		return;
 	}
@@ -200,7 +201,7 @@ static void on_answer(void *ud, uint32_t revents)
 	}
 	w->snapshot = bh_snapshot_free(w->snapshot);
 	w->snapshot = BH_TAKE_PTR(s);
-	w->fresh_until_ns = bh_loop_now_ns() + BH_REPORT_CACHE_MS * BH_NS_PER_MS;
+	w->fresh_until_ns = bh_clock_ns() + BH_REPORT_CACHE_MS * BH_NS_PER_MS;
 	flush(w, true);
 }
 

@@ -6,29 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "agent/sources/dir_impl.h"
+#include "common/clock.h"
 #include "common/err.h"
 
-#define MS UINT64_C(1000000)
 /* Bounds of the longest wait for the folder to be quiet. */
-#define WAIT_MIN_NS (1000 * MS)
-#define WAIT_MAX_NS (10000 * MS)
+#define WAIT_MIN_NS (1000 * BH_NS_PER_MS)
+#define WAIT_MAX_NS (10000 * BH_NS_PER_MS)
 /* A file that somebody has begun to write is left alone until it is closed, but no longer. */
-#define BUSY_NS (5000 * MS)
+#define BUSY_NS (5000 * BH_NS_PER_MS)
 /* Reads of one dispatch: who writes without pause must not keep us here. */
 #define MAX_READS 64
 #define EVENT_BUF 4096
-
-uint64_t bh_dir_now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
-}
 
 int bh_dir_new(const char *path, uint32_t debounce_ms, const struct bh_dir_sink *sink,
 	       struct bh_dir **ret_dir, struct bh_err *err)
@@ -46,7 +37,7 @@ int bh_dir_new(const char *path, uint32_t debounce_ms, const struct bh_dir_sink 
 	d->path = strdup(path);
 	if (!d->path || bh_dir_claims_init(&d->claims) < 0)
 		return bh_err_set(err, ENOMEM, "out of memory");
-	d->retry_ns = bh_dir_now_ns();
+	d->retry_ns = bh_clock_ns();
 	*ret_dir = BH_TAKE_PTR(d);
 	return 0;
 }
@@ -98,7 +89,7 @@ size_t bh_dir_n_files(const struct bh_dir *d)
 /* Something changed: wait until it is quiet, but not for ever. */
 static void touch(struct bh_dir *d, uint64_t now)
 {
-	const uint64_t quiet = d->debounce_ms * MS;
+	const uint64_t quiet = d->debounce_ms * BH_NS_PER_MS;
 	uint64_t longest = 10 * quiet;
 
 	if (longest < WAIT_MIN_NS)
@@ -159,7 +150,7 @@ static void read_events(struct bh_dir *d)
 
 	for (int i = 0; i < MAX_READS; i++) {
 		const ssize_t n = read(d->ifd, buf, sizeof(buf));
-		const uint64_t now = bh_dir_now_ns();
+		const uint64_t now = bh_clock_ns();
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -176,7 +167,7 @@ int bh_dir_dispatch(struct bh_dir *d)
 {
 	d->changed = false;
 	read_events(d);
-	if (bh_dir_deadline_ns(d) <= bh_dir_now_ns())
+	if (bh_dir_deadline_ns(d) <= bh_clock_ns())
 		(void)bh_dir_pass(d, NULL);
 	return d->changed;
 }

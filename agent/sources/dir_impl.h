@@ -55,8 +55,6 @@ struct bh_dir {
 	uint64_t n_problems;
 };
 
-uint64_t bh_dir_now_ns(void); /* CLOCK_MONOTONIC */
-
 /* dir_read: one file */
 /* Read @f below @dfd as far as that is needed. @item is what the folder's listing says of it. */
 void bh_dir_update(struct bh_dir *d, int dfd, struct bh_dir_file *f,

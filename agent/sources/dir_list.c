@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/sources/dir.h"
+#include "common/clock.h"
 
 /* Names are sorted out whenever there are twice as many as are wanted. */
 #define ROOM ((size_t)2 * BH_DIR_MAX_FILES)
@@ -34,10 +35,8 @@ struct bh_dir_sig bh_dir_sig_of(const struct stat *st)
 		.dev = st->st_dev,
 		.ino = st->st_ino,
 		.size = (uint64_t)st->st_size,
-		.mtime_ns =
-			(uint64_t)st->st_mtim.tv_sec * 1000000000u + (uint64_t)st->st_mtim.tv_nsec,
-		.ctime_ns =
-			(uint64_t)st->st_ctim.tv_sec * 1000000000u + (uint64_t)st->st_ctim.tv_nsec,
+		.mtime_ns = bh_timespec_ns(&st->st_mtim),
+		.ctime_ns = bh_timespec_ns(&st->st_ctim),
 	};
 }
 

@@ -9,12 +9,13 @@
 
 #define BH_LOG_COMP "dir"
 #include "agent/sources/dir_impl.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/log.h"
 
-#define RETRY_NS UINT64_C(1000000000)
+#define RETRY_NS BH_NS_PER_S
 /* A look at the folder that does not rely on inotify: network file systems, a switched link. */
-#define RESCAN_NS (30 * UINT64_C(1000000000))
+#define RESCAN_NS (30 * BH_NS_PER_S)
 #define WATCHED                                                                                    \
 	(IN_ATTRIB | IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_DELETE_SELF | IN_MODIFY |         \
 	 IN_MOVED_FROM | IN_MOVED_TO | IN_MOVE_SELF | IN_ONLYDIR)
@@ -182,7 +183,7 @@ static void update_all(struct bh_dir *d, int dfd, const struct bh_dir_list *l)
 
 static void plan_next(struct bh_dir *d)
 {
-	const uint64_t now = bh_dir_now_ns();
+	const uint64_t now = bh_clock_ns();
 
 	d->rescan_ns = now + RESCAN_NS;
 	d->retry_ns = d->again || !d->readable || d->wd < 0 ? now + RETRY_NS : 0;

@@ -4,11 +4,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
 #define BH_LOG_COMP "dir"
 #include "agent/sources/dir_docs.h"
 #include "agent/sources/dir_impl.h"
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/file.h"
 #include "common/log.h"
@@ -118,11 +118,8 @@ static int on_doc(void *ud, const struct bh_dir_doc *doc)
 /* Could a later change leave the same time stamp? */
 static bool is_fresh(const struct bh_dir_sig *sig)
 {
-	struct timespec ts;
-	uint64_t now;
+	const uint64_t now = bh_clock_wall_ns();
 
-	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	now = (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 	return sig->ctime_ns <= now && now - sig->ctime_ns < TICK_NS;
 }
 
@@ -186,7 +183,7 @@ void bh_dir_update(struct bh_dir *d, int dfd, struct bh_dir_file *f, const struc
 	}
 	if (!changed && !f->reread)
 		return;
-	if (f->busy_until_ns > bh_dir_now_ns())
+	if (f->busy_until_ns > bh_clock_ns())
 		return;
 	f->read = false;
 	r = read_text(d, dfd, f, changed);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "common/json.h"
 #include "model/model.h"
@@ -18,14 +19,6 @@
 #define N_TENANTS 200
 #define N_NODES 100
 #define ROUNDS 21
-
-static double now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
 
 static int put(struct bh_model *m, const char *text)
 {
@@ -160,20 +153,20 @@ int main(void)
 	const struct bh_env env = { .node = "node-0" };
 	bh_auto(bh_model_freep) struct bh_model *m = NULL;
 	const size_t before = mallinfo2().uordblks;
-	double ms[ROUNDS], start = now_ms(), fill_ms;
+	double ms[ROUNDS], start = (double)bh_clock_ns() / 1e6, fill_ms;
 	size_t bytes;
 
 	if (bh_model_new(&m) < 0 || fill(m) < 0)
 		return 1;
-	fill_ms = now_ms() - start;
+	fill_ms = (double)bh_clock_ns() / 1e6 - start;
 	bytes = mallinfo2().uordblks - before;
 	for (int i = 0; i < ROUNDS; i++) {
 		bh_auto(bh_picture_freep) struct bh_picture *p = NULL;
 
-		start = now_ms();
+		start = (double)bh_clock_ns() / 1e6;
 		if (bh_model_derive(m, &env, &p) < 0)
 			return 1;
-		ms[i] = now_ms() - start;
+		ms[i] = (double)bh_clock_ns() / 1e6 - start;
 	}
 	qsort(ms, ROUNDS, sizeof(*ms), cmp_double);
 	return report(ms, fill_ms, bytes) < 0 ? 1 : 0;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "tests/bpf/dp_behind.h"
 #include "tests/bpf/nl.h"
 #include "tests/bpf/world.h"
@@ -34,14 +35,11 @@ static const char *const bad[2] = { "eth src=evil ip4 udp data len=20",
 
 void dp_wait(bool (*holds)(void *), void *arg, const char *what)
 {
-	struct timespec now, nap = { .tv_nsec = 500000 };
-	int64_t end;
+	const uint64_t end = bh_clock_ns() + DP_DEADLINE_MS * BH_NS_PER_MS;
+	const struct timespec nap = { .tv_nsec = 500000 };
 
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	end = now.tv_sec * 1000 + now.tv_nsec / 1000000 + DP_DEADLINE_MS;
 	while (!holds(arg)) {
-		(void)clock_gettime(CLOCK_MONOTONIC, &now);
-		if (now.tv_sec * 1000 + now.tv_nsec / 1000000 > end)
+		if (bh_clock_ns() > end)
 			fail_msg("not within %d ms: %s", DP_DEADLINE_MS, what);
 		(void)nanosleep(&nap, NULL);
 	}

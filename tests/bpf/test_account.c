@@ -5,23 +5,14 @@
 #include <linux/if_ether.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <time.h>
 
 #include "bpf/isolate.skel.h"
+#include "common/clock.h"
 #include "tests/bpf/world.h"
 
 #define ONE WORLD_IFINDEX
-#define SEC 1000000000ull
 
 #define EXPECT(dir, pkt, ...) world_expect(w, ONE, dir, pkt, __VA_ARGS__)
-
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * SEC + (uint64_t)ts.tv_nsec;
-}
 
 static void stats__packets_and_bytes__summed_by_key(void **state)
 {
@@ -120,12 +111,12 @@ static void assert_addr(const uint8_t *got, const char *text)
 static void event__dropped_tcp__has_every_field(void **state)
 {
 	struct world *w = *state;
-	const uint64_t before = now_ns();
+	const uint64_t before = bh_clock_ns();
 	struct bh_abi_event e;
 
 	EXPECT(OUT, "eth ip4 dst=foe tcp sport=1234 dport=80 data len=10", DROPS(PEER_TENANT));
 	e = only_event(w);
-	assert_in_range(e.ts_ns, before, now_ns());
+	assert_in_range(e.ts_ns, before, bh_clock_ns());
 	assert_int_equal(e.ifindex, ONE);
 	assert_int_equal(e.tenant, T_OWN);
 	assert_int_equal(e.peer_tenant, T_FOE);
@@ -250,12 +241,12 @@ static void shift_window(struct world *w, uint64_t ns)
 /* BURST drops within one second, or false if the machine is too slow for that. */
 static bool burst(struct world *w)
 {
-	const uint64_t start = now_ns();
+	const uint64_t start = bh_clock_ns();
 
 	world_forget(w);
 	for (int i = 0; i < BURST; i++)
 		EXPECT(OUT, "eth ip4 dst=foe tcp", DROPS(PEER_TENANT));
-	return now_ns() - start < SEC;
+	return bh_clock_ns() - start < BH_NS_PER_S;
 }
 
 static void event__burst__ten_a_second_and_the_rest_suppressed(void **state)
@@ -277,7 +268,7 @@ static void event__burst__ten_a_second_and_the_rest_suppressed(void **state)
 	world_expect(w, w->second, OUT, "eth ip4 dst=foe tcp", DROPS(UNKNOWN_ENDPOINT));
 	(void)only_event(w);
 	/* the next second's first event says how many there were */
-	shift_window(w, SEC);
+	shift_window(w, BH_NS_PER_S);
 	EXPECT(OUT, "eth ip4 dst=foe tcp", DROPS(PEER_TENANT));
 	e = only_event(w);
 	assert_int_equal(e.suppressed, BURST - BH_EVENTS_PER_SEC);

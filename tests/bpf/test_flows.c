@@ -4,13 +4,12 @@
 #include <bpf/libbpf.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "bpf/isolate.skel.h"
+#include "common/clock.h"
 #include "tests/bpf/world.h"
 
 #define ONE WORLD_IFINDEX
-#define SEC 1000000000ull
 
 #define EXPECT(dir, pkt, ...) world_expect(w, ONE, dir, pkt, __VA_ARGS__)
 
@@ -337,21 +336,13 @@ static struct bh_abi_flow_key only_flow(struct world *w, struct bh_abi_flow *ret
 	return key;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * SEC + (uint64_t)ts.tv_nsec;
-}
-
 /* As if the last packet of the only flow had been @ns ago. */
 static void age(struct world *w, int64_t ns)
 {
 	struct bh_abi_flow f;
 	const struct bh_abi_flow_key key = only_flow(w, &f);
 
-	f.last_ns = now_ns() - (uint64_t)ns;
+	f.last_ns = bh_clock_ns() - (uint64_t)ns;
 	assert_int_equal(
 		bpf_map_update_elem(bpf_map__fd(w->skel->maps.bh_flows), &key, &f, BPF_ANY), 0);
 }
@@ -368,11 +359,11 @@ static void idle__under_the_limit__reply_passes_and_renews(void **state)
 
 	for (size_t i = 0; i < N_PAIRS; i++) {
 		const struct pair *p = &pairs[i];
-		const uint64_t start = now_ns();
+		const uint64_t start = bh_clock_ns();
 
 		world_forget(w);
 		EXPECT(p->dir, p->request, PASSES);
-		age(w, (limit_of(p) - 20) * (int64_t)SEC);
+		age(w, (limit_of(p) - 20) * (int64_t)BH_NS_PER_S);
 		EXPECT(!p->dir, p->reply, PASSES);
 		(void)only_flow(w, &f);
 		assert_true(f.last_ns >= start);
@@ -388,7 +379,7 @@ static void idle__over_the_limit__reply_dropped(void **state)
 
 		world_forget(w);
 		EXPECT(p->dir, p->request, PASSES);
-		age(w, (limit_of(p) + 1) * (int64_t)SEC);
+		age(w, (limit_of(p) + 1) * (int64_t)BH_NS_PER_S);
 		EXPECT(!p->dir, p->reply, BH_VERDICT_DROP, p->early);
 		EXPECT(p->dir, p->request, PASSES);
 		EXPECT(!p->dir, p->reply, PASSES);
@@ -405,7 +396,7 @@ static void idle__renewed_in_the_future__reply_passes(void **state)
 
 		world_forget(w);
 		EXPECT(p->dir, p->request, PASSES);
-		age(w, -(int64_t)(60 * SEC));
+		age(w, -(int64_t)(60 * BH_NS_PER_S));
 		EXPECT(!p->dir, p->reply, PASSES);
 	}
 }

@@ -17,19 +17,12 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "common/clock.h"
 #include "common/err.h"
 #include "model/object.h"
 
 #define DEBOUNCE_MS 20
 #define DEADLINE_MS 10000
-
-static uint64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 static size_t find(const struct world *w, const struct bh_object_key *k)
 {
@@ -160,7 +153,7 @@ const char *world_get(const struct world *w, const char *name)
 
 void world_scan(struct world *w)
 {
-	const uint64_t end = now_ms() + DEADLINE_MS;
+	const uint64_t end = bh_clock_ns() / BH_NS_PER_MS + DEADLINE_MS;
 	struct bh_err err = { 0 };
 	int r;
 
@@ -168,13 +161,13 @@ void world_scan(struct world *w)
 		r = bh_dir_scan(w->dir, &err);
 		if (r < 0)
 			fail_msg("scan: %s", err.msg);
-		assert_true(now_ms() < end);
+		assert_true(bh_clock_ns() / BH_NS_PER_MS < end);
 	} while (r > 0);
 }
 
 int world_wait(struct world *w, uint64_t timeout_ms)
 {
-	const uint64_t end = now_ms() + timeout_ms;
+	const uint64_t end = bh_clock_ns() / BH_NS_PER_MS + timeout_ms;
 
 	for (;;) {
 		struct pollfd p = { .fd = bh_dir_fd(w->dir), .events = POLLIN };
@@ -182,7 +175,7 @@ int world_wait(struct world *w, uint64_t timeout_ms)
 
 		if (bh_dir_dispatch(w->dir))
 			return 1;
-		now = now_ms();
+		now = bh_clock_ns() / BH_NS_PER_MS;
 		if (now >= end)
 			return 0;
 		next = bh_dir_deadline_ns(w->dir) / 1000000 + 1;

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "agent/loop.h"
+#include "common/clock.h"
 
 #define DEADLINE_NS (10 * BH_NS_PER_S)
 #define STEP_NS (20 * BH_NS_PER_MS)
@@ -64,10 +65,10 @@ void fixture_send(int fd, const char *text)
 
 void fixture_until(struct bh_loop *l, bool (*done)(void *ud), void *ud)
 {
-	const uint64_t deadline = bh_loop_now_ns() + DEADLINE_NS;
+	const uint64_t deadline = bh_clock_ns() + DEADLINE_NS;
 
 	while (!done(ud)) {
-		assert_true(bh_loop_now_ns() < deadline);
+		assert_true(bh_clock_ns() < deadline);
 		assert_true(bh_loop_step(l, STEP_NS) >= 0);
 	}
 }
@@ -75,13 +76,13 @@ void fixture_until(struct bh_loop *l, bool (*done)(void *ud), void *ud)
 void fixture_read_until(struct bh_loop *l, int fd, char *buf, size_t cap, size_t *len,
 			const char *needle)
 {
-	const uint64_t deadline = bh_loop_now_ns() + DEADLINE_NS;
+	const uint64_t deadline = bh_clock_ns() + DEADLINE_NS;
 
 	buf[*len] = '\0';
 	while (!needle || !strstr(buf, needle)) {
 		ssize_t n;
 
-		assert_true(bh_loop_now_ns() < deadline);
+		assert_true(bh_clock_ns() < deadline);
 		assert_true(bh_loop_step(l, STEP_NS) >= 0);
 		n = recv(fd, buf + *len, cap - 1 - *len, 0);
 		if (n < 0 && errno == EAGAIN)

@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "common/clock.h"
 
 static int open_own_netns(void)
 {
@@ -96,23 +97,15 @@ bool lt_drain(struct bh_links *l)
 	return changed;
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
-}
-
 /* Waits for events until @holds(l, arg), which must come with a "changed". */
 void lt_wait_until(struct bh_links *l, bool (*holds)(const struct bh_links *, const void *),
 		   const void *arg)
 {
-	const int64_t end = now_ms() + LT_DEADLINE_MS;
+	const int64_t end = (int64_t)(bh_clock_ns() / BH_NS_PER_MS) + LT_DEADLINE_MS;
 	struct pollfd p = { .fd = bh_links_fd(l), .events = POLLIN };
 
 	while (!holds(l, arg)) {
-		const int64_t left = end - now_ms();
+		const int64_t left = end - (int64_t)(bh_clock_ns() / BH_NS_PER_MS);
 		int r;
 
 		if (left <= 0)

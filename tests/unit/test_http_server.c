@@ -18,6 +18,7 @@
 #include "agent/http/stream.h"
 #include "agent/http/target.h"
 #include "agent/loop.h"
+#include "common/clock.h"
 #include "tests/unit/http_fixture.h"
 
 #define BUF_LEN ((size_t)64 << 10)
