@@ -171,7 +171,7 @@ static void on_refresh(void *ud)
 		e->quick_looks++;
 	r = bh_links_refresh_peers(bh_pipeline_links(e->pl), &err);
 	links_result(e, r, &err);
-	if (r == 0 && retry)
+	if (r == 0 && (retry || bh_pipeline_lost(e->pl)))
 		run(e);
 	arm_refresh(e);
 }

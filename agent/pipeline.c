@@ -248,8 +248,10 @@ void bh_pipeline_run(struct bh_pipeline *pl)
 	struct bh_apply_result res = { 0 };
 	struct bh_err err = { 0 };
 	const uint64_t start = bh_clock_ns();
-	const int r = pl->synced ? run_once(pl, &res, &err) : guard(pl, &res, &err);
+	int r = bh_datapath_verify(pl->dp);
 
+	if (r >= 0)
+		r = pl->synced ? run_once(pl, &res, &err) : guard(pl, &res, &err);
 	account(pl, bh_clock_ns() - start, &res, r);
 	(void)snprintf(pl->stats.last_error, sizeof(pl->stats.last_error), "%s",
 		       r < 0 ? (err.msg[0] ? err.msg : strerror(-r)) : "");
@@ -260,6 +262,11 @@ void bh_pipeline_run(struct bh_pipeline *pl)
 	else
 		bh_debug("applied: %zu writes, %zu interfaces on, %zu off, %.1f ms", res.writes,
 			 res.attached, res.detached, (double)pl->stats.last_ns / 1e6);
+}
+
+bool bh_pipeline_lost(struct bh_pipeline *pl)
+{
+	return bh_datapath_verify(pl->dp) != 0;
 }
 
 bool bh_pipeline_unsettled(const struct bh_pipeline *pl)

@@ -56,6 +56,8 @@ const struct bh_picture *bh_pipeline_picture(const struct bh_pipeline *pl); /* N
 const struct bh_ifs *bh_pipeline_ifs(const struct bh_pipeline *pl);
 const struct bh_policy_problem *bh_pipeline_problems(const struct bh_pipeline *pl, size_t *ret_n);
 const struct bh_apply_stats *bh_pipeline_stats(const struct bh_pipeline *pl);
+/* True if an interface has lost our programs: the next run puts them on again. */
+bool bh_pipeline_lost(struct bh_pipeline *pl);
 /* True while a local pod has no interface or an interface no pod: ask for the other ends again. */
 bool bh_pipeline_unsettled(const struct bh_pipeline *pl);
 

@@ -5,6 +5,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -230,6 +231,7 @@ static int choose_mode(struct bh_datapath *dp, enum bh_attach wanted, struct bh_
 static int adopt_links(struct bh_datapath *dp, struct bh_err *err)
 {
 	bh_autofree uint32_t *v = NULL;
+	char name[IF_NAMESIZE];
 	size_t n = 0;
 	int r;
 
@@ -237,7 +239,14 @@ static int adopt_links(struct bh_datapath *dp, struct bh_err *err)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		r = bh_attach_if(dp, v[i], err);
+		/* an interface without them has got a gone one's number: the first apply sees to it
+		 */
+		if (bh_attach_holds(dp->dir, BH_ATTACH_AUTO, v[i]))
+			r = bh_attach_if(dp, v[i], err);
+		else if (if_indextoname(v[i], name))
+			r = bh_u32set_add(&dp->attached, &dp->n_attached, &dp->cap_attached, v[i]);
+		else
+			r = -ENODEV;
 		if (r == -ENODEV)
 			r = bh_detach_if(dp->dir, v[i], err); /* gone meanwhile */
 		if (r < 0)
@@ -289,6 +298,7 @@ struct bh_datapath *bh_datapath_close(struct bh_datapath *dp)
 	bh_policy_free(dp->actual);
 	bh_ids_free(dp->ids);
 	free(dp->attached);
+	free(dp->lost);
 	free(dp->left_alone);
 	free(dp->dir);
 	free(dp);

@@ -51,7 +51,17 @@ enum bh_attach bh_datapath_attach_mode(const struct bh_datapath *dp); /* never A
 const struct bh_ids *bh_datapath_ids(const struct bh_datapath *dp);
 int bh_datapath_number(struct bh_datapath *dp, const char *tenant, uint32_t *ret_id);
 
-/* Endpoints as the kernel has them now, sorted by ifindex; for the caller to free(). 0, -ENOMEM. */
+/*
+ * Look whether what was attached still is: somebody may have taken a program off, and an interface
+ * may have gone and left its number to another one between two looks. What was lost is attached
+ * again by the next apply or guard. How many interfaces are lost, or -ENOMEM.
+ */
+int bh_datapath_verify(struct bh_datapath *dp);
+
+/*
+ * Endpoints as the kernel has them now, but for lost interfaces, sorted by ifindex; for the caller
+ * to free(). 0, -ENOMEM.
+ */
 int bh_datapath_bound(const struct bh_datapath *dp, struct bh_bound **ret_v, size_t *ret_n);
 
 /* The set of interfaces that were there before the first start; persistent. Sorted, caller frees.

@@ -166,15 +166,18 @@ static void attach_wanted(struct run *run, const struct bh_ifs *ifs)
 
 		if (f->state != BH_IF_ENFORCED && f->state != BH_IF_QUARANTINED)
 			continue;
-		if (bh_u32set_has(run->dp->attached, run->dp->n_attached, f->ifindex))
+		if (bh_u32set_has(run->dp->attached, run->dp->n_attached, f->ifindex) &&
+		    !bh_u32set_has(run->dp->lost, run->dp->n_lost, f->ifindex))
 			continue;
 		r = bh_attach_if(run->dp, f->ifindex, run->first ? NULL : run->err);
 		if (r == -ENODEV)
 			continue; /* gone already; its DELLINK is on the way */
-		if (r < 0)
+		if (r < 0) {
 			failed(run, r, NULL);
-		else
-			run->res.attached++;
+			continue;
+		}
+		bh_u32set_del(run->dp->lost, &run->dp->n_lost, f->ifindex);
+		run->res.attached++;
 	}
 }
 
@@ -196,6 +199,7 @@ static void detach_unwanted(struct run *run, const struct bh_ifs *ifs)
 			continue;
 		}
 		bh_u32set_del(dp->attached, &dp->n_attached, ifindex);
+		bh_u32set_del(dp->lost, &dp->n_lost, ifindex);
 		run->res.detached++;
 	}
 }
@@ -289,18 +293,39 @@ int bh_datapath_guard(struct bh_datapath *dp, const struct bh_ifs *ifs,
 	return run.first;
 }
 
+int bh_datapath_verify(struct bh_datapath *dp)
+{
+	int r;
+
+	dp->n_lost = 0;
+	for (size_t i = 0; i < dp->n_attached; i++) {
+		if (bh_attach_holds(dp->dir, dp->mode, dp->attached[i]))
+			continue;
+		r = bh_u32set_add(&dp->lost, &dp->n_lost, &dp->cap_lost, dp->attached[i]);
+		if (r < 0)
+			return r;
+	}
+	return (int)dp->n_lost;
+}
+
 int bh_datapath_bound(const struct bh_datapath *dp, struct bh_bound **ret_v, size_t *ret_n)
 {
 	const struct bh_table *t = &dp->actual->maps[BH_PM_ENDPOINTS];
 	struct bh_bound *v = calloc(t->n + 1, sizeof(*v));
+	size_t n = 0;
 
 	if (!v)
 		return -ENOMEM;
 	for (size_t i = 0; i < t->n; i++) {
-		memcpy(&v[i].ifindex, bh_table_key(t, i), sizeof(v[i].ifindex));
-		memcpy(&v[i].ep, bh_table_value(t, i), sizeof(v[i].ep));
+		struct bh_bound *b = &v[n];
+
+		memcpy(&b->ifindex, bh_table_key(t, i), sizeof(b->ifindex));
+		memcpy(&b->ep, bh_table_value(t, i), sizeof(b->ep));
+		/* without our programs it is not the interface that the row was written for */
+		if (!bh_u32set_has(dp->lost, dp->n_lost, b->ifindex))
+			n++;
 	}
 	*ret_v = v;
-	*ret_n = t->n;
+	*ret_n = n;
 	return 0;
 }

@@ -105,6 +105,38 @@ static void tc_hook(struct bpf_tc_hook *hook, uint32_t ifindex, uint8_t dir)
 	hook->attach_point = dir == BH_DIR_EGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS;
 }
 
+/* Id of the program of our filter, 0 if there is none. */
+static uint32_t clsact_prog(uint32_t ifindex, uint8_t dir)
+{
+	LIBBPF_OPTS(bpf_tc_opts, o, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	struct bpf_tc_hook hook;
+
+	tc_hook(&hook, ifindex, dir);
+	return bpf_tc_query(&hook, &o) < 0 ? 0 : o.prog_id;
+}
+
+bool bh_attach_holds(const char *dir, enum bh_attach how, uint32_t ifindex)
+{
+	char path[BH_PIN_PATH_MAX];
+
+	for (size_t i = 0; i < sizeof(dirs); i++) {
+		bool there = false;
+
+		if (how != BH_ATTACH_CLSACT) {
+			bh_autoclose int fd = -1;
+
+			bh_pin_link_path(dir, ifindex, dirs[i], path, sizeof(path));
+			fd = open_live_link(path, ifindex);
+			there = fd >= 0;
+		}
+		if (!there && how != BH_ATTACH_TCX)
+			there = clsact_prog(ifindex, dirs[i]);
+		if (!there)
+			return false;
+	}
+	return true;
+}
+
 /* The other way of attaching, from an earlier start with another --attach: off, once ours is on. */
 static void drop_clsact(uint32_t ifindex, uint8_t dir)
 {

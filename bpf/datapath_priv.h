@@ -15,6 +15,8 @@ struct bh_datapath {
 	struct bh_ids *ids;
 	uint32_t *attached; /* ifindexes, sorted */
 	size_t n_attached, cap_attached;
+	uint32_t *lost; /* of those, the ones that our programs are not on any more */
+	size_t n_lost, cap_lost;
 	uint32_t *left_alone; /* ifindexes, sorted */
 	size_t n_left_alone, cap_left_alone;
 	struct ring_buffer *ring;
@@ -38,6 +40,11 @@ int bh_pins_remove_all(const char *bpffs, struct bh_err *err);
 bool bh_attach_has_tcx(int prog_fd);
 /* Make both hooks run our programs: adopt and swap what is pinned, or attach anew. Idempotent. */
 int bh_attach_if(struct bh_datapath *dp, uint32_t ifindex, struct bh_err *err);
+/*
+ * Whether both hooks of @ifindex have our programs, hung up in the way @how (AUTO: in any). They go
+ * with their interface, so this also tells it from another one that has got its number.
+ */
+bool bh_attach_holds(const char *dir, enum bh_attach how, uint32_t ifindex);
 /* Take both hooks off and unpin. An interface that is gone is fine. */
 int bh_detach_if(const char *dir, uint32_t ifindex, struct bh_err *err);
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Programs on real interfaces, by TCX and by clsact: hung up, swapped, switched over, taken off. */
 #include <bpf/bpf.h>
+#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <unistd.h>
 
 #include "common/cleanup.h"
@@ -100,6 +102,70 @@ static void attach__quarantined_tcx__nothing_passes(void **state)
 static void attach__quarantined_clsact__nothing_passes(void **state)
 {
 	quarantined(*state, BH_ATTACH_CLSACT);
+}
+
+/* Somebody takes our programs off one of the hooks, or the interface is another one by now. */
+static void lost(struct dp_fx *fx, enum bh_attach how, void (*take_off)(struct dp_fx *fx))
+{
+	struct bh_if room;
+	const struct bh_ifs ifs = dp_ifs(fx, BH_IF_ENFORCED, &room);
+	struct bh_datapath *dp = dp_shared(fx, how);
+	bh_autofree struct bh_bound *v = NULL;
+	struct bh_apply_result res;
+	size_t n = 9;
+
+	dp_count_behind(fx);
+	(void)dp_apply(dp, dp_policy(fx), &ifs);
+	assert_int_equal(bh_datapath_verify(dp), 0);
+	take_off(fx);
+	assert_int_equal(bh_datapath_verify(dp), 1);
+	assert_int_equal(bh_datapath_bound(dp, &v, &n), 0);
+	assert_int_equal(n, 0); /* whose interface that is must be found out anew */
+	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).attached, 1);
+	assert_int_equal(bh_datapath_verify(dp), 0);
+	dp_expect_filtered(fx, dp);
+	/* the same while the source has not been read */
+	take_off(fx);
+	assert_int_equal(bh_datapath_verify(dp), 1);
+	assert_int_equal(bh_datapath_guard(dp, &ifs, &res, NULL), 0);
+	assert_int_equal(res.attached, 1);
+	assert_int_equal(bh_datapath_verify(dp), 0);
+	dp_expect_filtered(fx, dp);
+}
+
+static void qdisc_off(struct dp_fx *fx)
+{
+	struct bpf_tc_hook hook;
+
+	memset(&hook, 0, sizeof(hook));
+	hook.sz = sizeof(hook);
+	hook.ifindex = (int)fx->ifindex;
+	hook.attach_point = BPF_TC_INGRESS | BPF_TC_EGRESS;
+	assert_int_equal(bpf_tc_hook_destroy(&hook), 0);
+	dp_count_behind(fx); /* gone with it */
+}
+
+static void link_off(struct dp_fx *fx)
+{
+	char path[64];
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "/tmp/bpf/tcx/v%d/links/%u-to", BH_ABI_VERSION,
+		       fx->ifindex);
+	fd = bpf_obj_get(path);
+	assert_true(fd >= 0);
+	assert_int_equal(bpf_link_detach(fd), 0);
+	(void)close(fd);
+}
+
+static void lost__clsact_qdisc_deleted__attached_again(void **state)
+{
+	lost(*state, BH_ATTACH_CLSACT, qdisc_off);
+}
+
+static void lost__tcx_link_detached__attached_again(void **state)
+{
+	lost(*state, BH_ATTACH_TCX, link_off);
 }
 
 static void taken_off(struct dp_fx *fx, enum bh_attach how, enum bh_if_state to)
@@ -330,6 +396,8 @@ int main(void)
 		T(attach__auto__takes_what_there_is),
 		T(attach__quarantined_tcx__nothing_passes),
 		T(attach__quarantined_clsact__nothing_passes),
+		T(lost__clsact_qdisc_deleted__attached_again),
+		T(lost__tcx_link_detached__attached_again),
 		T(detach__ignored_tcx__open_and_back),
 		T(detach__ignored_clsact__open_and_back),
 		T(detach__left_alone__open_and_back),

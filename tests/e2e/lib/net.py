@@ -91,7 +91,7 @@ def _unique(prefix):
 class Pod(Netns):
     """eth0 and addresses; `host_if` is the other end, on its node."""
 
-    def __init__(self, node, name, number, serve):
+    def __init__(self, node, name, number, serve, index=0):
         super().__init__(name)
         self.node = node
         self.namespace = None  # of Kubernetes; set by whoever writes the manifests
@@ -99,7 +99,9 @@ class Pod(Netns):
         self.ip6 = f"fd00:10:244:{node.index}::{number:x}"
         self.host_if = _unique("veth")
         try:
-            self.ip(f"link add eth0 type veth peer name {self.host_if} netns {node.pid}",
+            own, peers = ("index 2", f"index {index}") if index else ("", "")  # both or none
+            self.ip(f"link add eth0 {own} type veth peer name {self.host_if} {peers} "
+                    f"netns {node.pid}",
                     "link set eth0 up")
             node.wire(self)
             self.wait_running("eth0")
@@ -142,14 +144,26 @@ class Node(Netns):
             self.close()
             raise
 
-    def add_pod(self, name, serve=True):
-        pod = Pod(self, name, 10 + len(self.pods), serve)
+    def add_pod(self, name, serve=True, index=0):
+        """index: of the host's end, 0 for the kernel's choice."""
+        pod = Pod(self, name, 10 + len(self.pods), serve, index)
         self.pods.append(pod)
         self.network.own(pod)
         return pod
 
     def wire(self, pod):
         {"ptp": self._wire_ptp, "bridge": self._wire_bridge}[self.wiring](pod)
+
+    def wire_again(self, pod):
+        """Give the host's end back what it lost when it went down or away."""
+        if self.wiring == "bridge":
+            self.ip(f"link set {pod.host_if} master cni0", f"link set {pod.host_if} up")
+            return
+        self.ip(f"link set {pod.host_if} up",
+                f"addr replace {self.gateway4}/32 dev {pod.host_if}",
+                f"addr replace {self.gateway6}/128 dev {pod.host_if} nodad",
+                f"route replace {pod.ip4}/32 dev {pod.host_if}",
+                f"route replace {pod.ip6}/128 dev {pod.host_if}")
 
     def _wire_ptp(self, pod):
         """Everything goes by the gateway, which is an address of the host's end alone."""
