@@ -196,7 +196,8 @@ TIERS := check-arch check-unit check-bpf check-e2e check-vm check-fuzz
 SUB_MAKE = $(MAKE) --no-print-directory -Otarget $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))
 
 test: ## install what is missing, build without warnings, run every tier; one closing line
-	@$(RUN_TIER) --sum -- $(SUB_MAKE) WERROR=1 deps all check-format $(TIERS)
+	@$(MAKE) --no-print-directory deps # first and alone: it brings the Python that runs the rest
+	@$(RUN_TIER) --sum -- $(SUB_MAKE) WERROR=1 all check-format $(TIERS)
 
 SOAK_MINUTES ?= 60
 soak: export FUZZ_SECONDS := $(or $(FUZZ_SECONDS),60)
