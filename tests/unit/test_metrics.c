@@ -149,17 +149,18 @@ static void metrics__table__every_metric_has_help_and_type_once(void **state)
 
 static void metrics__promtool__clean(void **state)
 {
-	bh_auto(bh_snapshot_freep) struct bh_snapshot *s = snapshot_fixture();
+	bh_auto(bh_snapshot_freep) struct bh_snapshot *s = NULL;
 	bh_autobuf b = BH_BUF_INIT;
 	FILE *p;
 
 	(void)state;
-	if (access("/usr/bin/promtool", X_OK) < 0) {
-		print_message("promtool (package prometheus) is missing\n");
-		skip();
+	if (system("command -v promtool >/dev/null")) {
+		print_message("skip: promtool (make deps) is missing\n");
+		skip(); /* jumps out: nothing may be allocated yet */
 	}
+	s = snapshot_fixture();
 	page(s, &b);
-	p = popen("/usr/bin/promtool check metrics", "we");
+	p = popen("promtool check metrics", "we");
 	assert_non_null(p);
 	assert_int_equal(fwrite(b.data, 1, b.len, p), b.len);
 	assert_int_equal(pclose(p), 0);
@@ -175,7 +176,7 @@ static void metrics_md__is_what_make_docs_writes(void **state)
 	(void)state;
 	f = fopen("docs/metrics.md", "re");
 	if (!f) {
-		print_message("not run from the source folder\n");
+		print_message("skip: not run from the source folder\n");
 		skip();
 	}
 	assert_int_equal(fstat(fileno(f), &st), 0);
