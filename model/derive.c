@@ -59,10 +59,11 @@ static struct place enter_namespace(const struct bh_model *m, const struct bh_en
 			       .system = is_system(env, ns) };
 }
 
-static enum bh_class pod_class(struct bh_claim claim, bool system)
+static enum bh_class pod_class(struct bh_claim claim, bool system, bool synced)
 {
+	/* what a syncer made is some tenant's, also from a virtual cluster in a system namespace */
 	if (claim.n == BH_CLAIM_NONE)
-		return system ? BH_CLASS_SYSTEM : BH_CLASS_UNASSIGNED;
+		return system && !synced ? BH_CLASS_SYSTEM : BH_CLASS_UNASSIGNED;
 	/* a Tenant and the list of system namespaces cannot both be right */
 	if (claim.n == BH_CLAIM_MANY || system)
 		return BH_CLASS_CONFLICT;
@@ -76,7 +77,7 @@ static struct bh_pic_pod derive_pod(const struct bh_env *env, const struct bh_cl
 	struct bh_pic_pod out = { .obj = o, .tenant = BH_NO_TENANT };
 	const struct bh_claim claim = bh_claims_pod(claims, place->claim, o, &out.control_plane);
 
-	out.cls = pod_class(claim, place->system);
+	out.cls = pod_class(claim, place->system, pod->synced);
 	if (out.cls == BH_CLASS_TENANT)
 		out.tenant = claim.tenant;
 	else

@@ -291,6 +291,20 @@ static void derive__tenant_claims_a_system_namespace__conflict(void **state)
 	assert_string_equal(bh_test_pod_is(p, "kube-system", "dns"), "conflict");
 }
 
+static void derive__synced_pod_in_a_system_namespace__unassigned(void **state)
+{
+	PICTURE(p, YAML_POD
+		"kube-system, name: a, labels: {vcluster.loft.sh/managed-by: vc1}}, " ON_N1(
+			"10.0.0.1") YAML_POD
+		"kube-system, name: b, annotations: {vcluster.loft.sh/object-name: b}}, " ON_N1(
+			"10.0.0.2"));
+
+	(void)state;
+	assert_string_equal(bh_test_pod_is(p, "kube-system", "a"), "unassigned");
+	assert_string_equal(bh_test_pod_is(p, "kube-system", "b"), "unassigned");
+	assert_string_equal(bh_test_addr_is(p, "10.0.0.1"), "unassigned");
+}
+
 static void derive__deleted_tenant__unassigned_never_system(void **state)
 {
 	PICTURE(p, YAML_TENANT "acme}, spec: {namespaces: [acme]}}\n" YAML_POD
@@ -320,6 +334,7 @@ int main(void)
 		cmocka_unit_test(derive__two_tenants_claim_one_pod__conflict),
 		cmocka_unit_test(derive__one_tenant_claims_thrice__one_claim),
 		cmocka_unit_test(derive__tenant_claims_a_system_namespace__conflict),
+		cmocka_unit_test(derive__synced_pod_in_a_system_namespace__unassigned),
 		cmocka_unit_test(derive__deleted_tenant__unassigned_never_system),
 	};
 
