@@ -99,11 +99,27 @@ static int add_cidrs(struct bh_policy *p, const struct bh_picture *pic)
 	return r;
 }
 
-static void set_identity(struct bh_abi_endpoint *ep, const struct bh_if *f, uint32_t number)
+/* Is one of the interface's addresses what outranks a pod: a node's, metadata, link-local? */
+static bool has_anothers_address(const struct bh_picture *pic, const struct bh_if *f)
+{
+	const struct bh_addr *const v[] = { f->has4 ? &f->addr4 : NULL,
+					    f->has6 ? &f->addr6 : NULL };
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		const enum bh_class cls = v[i] ? bh_picture_classify(pic, v[i]) : f->pod->cls;
+
+		if (cls != f->pod->cls && cls != BH_CLASS_CONFLICT)
+			return true;
+	}
+	return false;
+}
+
+static void set_identity(struct bh_abi_endpoint *ep, const struct bh_if *f,
+			 const struct bh_picture *pic, uint32_t number)
 {
 	ep->role = BH_ROLE_CONFLICT;
 	ep->tenant = BH_TENANT_CONFLICT;
-	if (f->shared)
+	if (f->shared || has_anothers_address(pic, f))
 		return;
 	switch (f->pod->cls) {
 	case BH_CLASS_TENANT:
@@ -153,7 +169,7 @@ static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic,
 
 		if (f->state != BH_IF_ENFORCED)
 			continue;
-		set_identity(&ep, f, number_of(pic, ids, f->pod->tenant));
+		set_identity(&ep, f, pic, number_of(pic, ids, f->pod->tenant));
 		memcpy(ep.mac, f->mac.b, sizeof(ep.mac));
 		ll = bh_addr_eui64_ll(&f->mac);
 		memcpy(ep.ll6, ll.b, sizeof(ep.ll6));

@@ -17,15 +17,16 @@
 #define MAC_2 "02:00:00:00:00:02"
 #define LL_1 "fe80::ff:fe00:1"
 
-static const char objects[] =
-	YAML_TENANT "acme}, spec: {namespaces: [acme], network: {mode: audit, world: "
-		    "{egress: none, ingress: all}}}}\n" YAML_TENANT
-		    "billing}, spec: {namespaces: [billing, both]}}\n" YAML_TENANT
-		    "third}, spec: {namespaces: [both]}}\n" YAML_POD
-		    "acme, name: a}, " ON_N1("10.0.0.1") YAML_POD
-	"acme, name: b}, " ON_N1("10.0.0.2") YAML_POD "billing, name: c}, " ON_N1("10.0.0.3")
-		YAML_POD "kube-system, name: s}, " ON_N1("10.0.0.4") YAML_POD
-	"free, name: u}, " ON_N1("10.0.0.5") YAML_POD "both, name: x}, " ON_N1("10.0.0.6") YAML_NODE
+static const char objects[] = YAML_TENANT
+	"acme}, spec: {namespaces: [acme], network: {mode: audit, world: "
+	"{egress: none, ingress: all}}}}\n" YAML_TENANT
+	"billing}, spec: {namespaces: [billing, both]}}\n" YAML_TENANT
+	"third}, spec: {namespaces: [both]}}\n" YAML_POD "acme, name: a}, " ON_N1("10.0.0.1")
+		YAML_POD "acme, name: b}, " ON_N1("10.0.0.2") YAML_POD
+	"billing, name: c}, " ON_N1("10.0.0.3") YAML_POD "kube-system, name: s}, " ON_N1("10.0.0.4")
+		YAML_POD "free, name: u}, " ON_N1("10.0.0.5") YAML_POD
+	"both, name: x}, " ON_N1("10.0.0.6") YAML_POD "acme, name: nodes}, " ON_N1("192.168.1.1")
+		YAML_POD "acme, name: cloud}, " ON_N1("169.254.169.254") YAML_NODE
 	"n1}, spec: {podCIDRs: [10.0.0.0/24, 'fd00:5::/64']}, status: {addresses: "
 	"[{type: InternalIP, address: 192.168.1.1}]}}\n";
 
@@ -192,6 +193,19 @@ static void endpoints__interface_of_two_pods__conflict(void **state)
 	assert_int_equal(endpoint(fx, 10).tenant, BH_TENANT_CONFLICT);
 }
 
+/* Elsewhere its packets would be the node's, whom every pod lets in. */
+static void endpoints__address_that_is_somebody_elses__conflict(void **state)
+{
+	struct fx *fx = *state;
+
+	bind_veth(&fx->w, 10, MAC_1, "192.168.1.1", NULL);
+	bind_veth(&fx->w, 11, MAC_2, "169.254.169.254", NULL);
+	build(fx);
+	assert_int_equal(addr_row(fx, "192.168.1.1").cls, BH_CLASS_NODE);
+	assert_int_equal(endpoint(fx, 10).role, BH_ROLE_CONFLICT);
+	assert_int_equal(endpoint(fx, 11).role, BH_ROLE_CONFLICT);
+}
+
 static void endpoints__quarantined_or_left_alone__none(void **state)
 {
 	struct fx *fx = *state;
@@ -348,6 +362,7 @@ int main(void)
 		T(endpoints__one_mac_in_two_tenants__nobodys_link_local),
 		T(endpoints__one_mac_many_times__nobodys_link_local),
 		T(endpoints__interface_of_two_pods__conflict),
+		T(endpoints__address_that_is_somebody_elses__conflict),
 		T(endpoints__quarantined_or_left_alone__none),
 		T(tenant__without_number__conflict),
 		T(tenant__switches__as_in_the_spec),
