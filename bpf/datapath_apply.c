@@ -91,21 +91,49 @@ static void delete_rows(struct run *run, enum bh_policy_map m, struct map_plan *
 	}
 }
 
+static int write_row(struct run *run, enum bh_policy_map m, const struct bh_table *want, size_t row)
+{
+	if (bpf_map_update_elem(bh_policy_map_fd(run->dp, m), bh_table_key(want, row),
+				bh_table_value(want, row), BPF_ANY) < 0)
+		return -errno;
+	run->res.writes++;
+	return 0;
+}
+
 static void write_rows(struct run *run, enum bh_policy_map m, const struct bh_table *want,
 		       struct map_plan *pl)
 {
-	const int fd = bh_policy_map_fd(run->dp, m);
-
 	for (size_t i = 0; i < pl->d.n_upserts; i++) {
-		const size_t row = pl->d.upserts[i];
+		const int r = write_row(run, m, want, pl->d.upserts[i]);
 
-		if (bpf_map_update_elem(fd, bh_table_key(want, row), bh_table_value(want, row),
-					BPF_ANY) < 0) {
-			pl->not_written[row] = true;
-			failed(run, -errno, map_name[m]);
-			continue;
+		if (r < 0) {
+			pl->not_written[pl->d.upserts[i]] = true;
+			failed(run, r, map_name[m]);
 		}
-		run->res.writes++;
+	}
+}
+
+/*
+ * A trie of prefixes, where a row holds for what no longer one holds: the longest are written
+ * first, then the shortest deleted first (keys begin with the length, so rows are in that order).
+ * At every moment an address has its old or its new answer; any other order would give what is
+ * excepted from a grant the grant's, for good if we die there. For the same reason nothing is
+ * written any more after a row that could not be; but what goes may have made room.
+ */
+static void write_trie(struct run *run, enum bh_policy_map m, const struct bh_table *want,
+		       struct map_plan *pl)
+{
+	size_t left = pl->d.n_upserts;
+	int r = 0;
+
+	while (left && !write_row(run, m, want, pl->d.upserts[left - 1]))
+		left--;
+	delete_rows(run, m, pl);
+	for (; left && r >= 0; left -= r >= 0)
+		r = write_row(run, m, want, pl->d.upserts[left - 1]);
+	for (size_t i = 0; i < left; i++) {
+		pl->not_written[pl->d.upserts[i]] = true;
+		failed(run, r, map_name[m]);
 	}
 }
 
@@ -132,13 +160,15 @@ static void plans_done(struct map_plan (*pl)[BH_PM_MAX_])
 
 /*
  * What closes first, then what opens: grants and addresses go before others come; what is pointed
- * at (port sets, tenants) comes before what points at it and goes after it.
+ * at (port sets, tenants) comes before what points at it and goes after it. Tries are a matter of
+ * their own.
  */
 static int write_maps(struct run *run, const struct bh_policy *want)
 {
-	static const enum bh_policy_map closing[] = { BH_PM_WORLD, BH_PM_PEERS, BH_PM_ENDPOINTS,
-						      BH_PM_ADDRS };
-	static const enum bh_policy_map late[] = { BH_PM_CIDRS, BH_PM_TENANTS, BH_PM_PORTSETS };
+	static const enum bh_policy_map closing[] = { BH_PM_PEERS, BH_PM_ENDPOINTS, BH_PM_ADDRS };
+	static const enum bh_policy_map pointed_at[] = { BH_PM_PORTSETS, BH_PM_TENANTS };
+	static const enum bh_policy_map tries[] = { BH_PM_WORLD, BH_PM_CIDRS };
+	static const enum bh_policy_map opening[] = { BH_PM_ADDRS, BH_PM_ENDPOINTS, BH_PM_PEERS };
 	__attribute__((__cleanup__(plans_done))) struct map_plan pl[BH_PM_MAX_] = { 0 };
 	int r = 0;
 
@@ -148,10 +178,14 @@ static int write_maps(struct run *run, const struct bh_policy *want)
 		return r;
 	for (size_t i = 0; i < sizeof(closing) / sizeof(closing[0]); i++)
 		delete_rows(run, closing[i], &pl[closing[i]]);
-	for (int m = 0; m < BH_PM_MAX_; m++)
-		write_rows(run, (enum bh_policy_map)m, &want->maps[m], &pl[m]);
-	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++)
-		delete_rows(run, late[i], &pl[late[i]]);
+	for (size_t i = 0; i < sizeof(pointed_at) / sizeof(pointed_at[0]); i++)
+		write_rows(run, pointed_at[i], &want->maps[pointed_at[i]], &pl[pointed_at[i]]);
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
+		write_trie(run, tries[i], &want->maps[tries[i]], &pl[tries[i]]);
+	for (size_t i = 0; i < sizeof(opening) / sizeof(opening[0]); i++)
+		write_rows(run, opening[i], &want->maps[opening[i]], &pl[opening[i]]);
+	for (size_t i = sizeof(pointed_at) / sizeof(pointed_at[0]); i-- > 0;)
+		delete_rows(run, pointed_at[i], &pl[pointed_at[i]]);
 	for (int m = 0; m < BH_PM_MAX_ && r >= 0; m++)
 		r = settle(run, (enum bh_policy_map)m, &want->maps[m], &pl[m].d, pl[m].not_written,
 			   pl[m].not_deleted);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The maps as the daemon keeps them: persistent, written by difference, healed after a failure. */
+#include <bpf/bpf.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "common/cleanup.h"
 #include "tests/bpf/dp_fixture.h"
@@ -157,6 +160,117 @@ static void apply__map_full__counted_then_healed(void **state)
 	assert_int_equal(dp_apply(dp, many(100001, ENDPOINTS_MAX), &no_ifs).writes, 0);
 }
 
+#define WORLD_MAX 65536 /* of bpf/maps.h */
+
+/* Tenant 16 may reach 11.0.0.0/8 but not 11.1.0.0/16, and @n addresses of 10.0.0.0/8. */
+static struct bh_policy *excepting(size_t n)
+{
+	struct bh_abi_world_key key = { .prefixlen = BH_WORLD_KEY_FIXED_BITS + 128,
+					.tenant = 16,
+					.addr = { [10] = 0xff, [11] = 0xff, [12] = 10 } };
+	struct bh_policy *p = NULL;
+	const uint64_t any = BH_PORTS_ANY, none = BH_PORTS_NONE;
+	struct bh_table *t;
+
+	assert_int_equal(bh_policy_new(&p), 0);
+	t = &p->maps[BH_PM_WORLD];
+	for (size_t i = 0; i < n; i++) {
+		key.addr[13] = (uint8_t)(i >> 16);
+		key.addr[14] = (uint8_t)(i >> 8);
+		key.addr[15] = (uint8_t)i;
+		assert_int_equal(bh_table_add(t, &key, &any), 0);
+	}
+	memset(key.addr + 12, 0, 4);
+	key.addr[12] = 11;
+	key.prefixlen = BH_WORLD_KEY_FIXED_BITS + 96 + 8;
+	assert_int_equal(bh_table_add(t, &key, &any), 0);
+	key.addr[13] = 1;
+	key.prefixlen = BH_WORLD_KEY_FIXED_BITS + 96 + 16;
+	assert_int_equal(bh_table_add(t, &key, &none), 0);
+	dp_sort(p);
+	return p;
+}
+
+static int world_map(void)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/tmp/bpf/clsact/v%d/maps/bh_world", BH_ABI_VERSION);
+	return bpf_obj_get(path);
+}
+
+/* Does the grant reach 11.1.0.5, as the kernel programs would find it? */
+static bool excepted_is_open(int world_fd)
+{
+	const struct bh_abi_world_key key = {
+		.prefixlen = BH_WORLD_KEY_FIXED_BITS + 128,
+		.tenant = 16,
+		.addr = { [10] = 0xff, [11] = 0xff, [12] = 11, [13] = 1, [15] = 5 }
+	};
+	uint64_t id = BH_PORTS_NONE;
+
+	return !bpf_map_lookup_elem(world_fd, &key, &id) && id == BH_PORTS_ANY;
+}
+
+/* Looks until the pipe is closed; then says whether it was ever open. */
+static pid_t watch(int world_fd, const int pipe_fd[2])
+{
+	struct pollfd pfd = { .fd = pipe_fd[0] };
+	const pid_t pid = fork();
+	bool seen = false;
+
+	if (pid)
+		return pid;
+	(void)close(pipe_fd[1]);
+	do {
+		for (int i = 0; i < 1000; i++)
+			seen = seen || excepted_is_open(world_fd);
+	} while (!poll(&pfd, 1, 0));
+	_exit(seen);
+}
+
+static void apply__grant_comes_and_goes__what_it_excepts_is_never_open(void **state)
+{
+	struct bh_datapath *dp = dp_shared(*state, BH_ATTACH_CLSACT);
+	const int fd = world_map();
+	int pipe_fd[2], status = -1;
+	pid_t pid;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pipe(pipe_fd), 0);
+	pid = watch(fd, pipe_fd);
+	(void)close(pipe_fd[0]);
+	for (int i = 0; i < 3000; i++) {
+		(void)dp_apply(dp, excepting(0), &no_ifs);
+		(void)dp_apply(dp, dp_empty(), &no_ifs);
+	}
+	(void)close(pipe_fd[1]);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	(void)close(fd);
+	assert_int_equal(status, 0);
+}
+
+static void apply__trie_full__what_is_excepted_comes_first(void **state)
+{
+	struct bh_datapath *dp = dp_shared(*state, BH_ATTACH_CLSACT);
+	struct bh_apply_result res;
+	const int fd = world_map();
+	struct bh_err err = { 0 };
+
+	assert_true(fd >= 0);
+	/* no room for the last one: which one is that? */
+	assert_true(bh_datapath_apply(dp, excepting(WORLD_MAX - 1), &no_ifs, &res, &err) < 0);
+	assert_int_equal(res.writes, WORLD_MAX);
+	assert_int_equal(res.failures, 1);
+	assert_non_null(strstr(err.msg, "bh_world"));
+	assert_false(excepted_is_open(fd));
+	/* room comes from what goes with the same apply */
+	assert_int_equal(dp_apply(dp, excepting(1), &no_ifs).failures, 0);
+	assert_int_equal(dp_apply(dp, excepting(1), &no_ifs).writes, 0);
+	assert_false(excepted_is_open(fd));
+	(void)close(fd);
+}
+
 static void explain__of_an_endpoint__is_the_kernels_word(void **state)
 {
 	struct dp_fx *fx = *state;
@@ -262,6 +376,8 @@ int main(void)
 		T(apply__same_again__writes_nothing),
 		T(apply__rows_changed__only_those_written),
 		T(apply__map_full__counted_then_healed),
+		T(apply__grant_comes_and_goes__what_it_excepts_is_never_open),
+		T(apply__trie_full__what_is_excepted_comes_first),
 		T(explain__of_an_endpoint__is_the_kernels_word),
 		T(events__dropped_frame__delivered_once),
 		T(maps__sizes__told_by_name),
