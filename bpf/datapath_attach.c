@@ -147,21 +147,37 @@ static void drop_clsact(uint32_t ifindex, uint8_t dir)
 	(void)bpf_tc_detach(&hook, &o);
 }
 
+/*
+ * Pin in the place of whatever is there. At no moment is there nothing: a link without a pin would
+ * go with us, and a filter without one would never be found again. (bpffs takes no dot in a name.)
+ */
+static int pin_over(int fd, const char *path)
+{
+	char fresh[BH_PIN_PATH_MAX + 4];
+
+	(void)snprintf(fresh, sizeof(fresh), "%s-new", path);
+	if (unlink(fresh) < 0 && errno != ENOENT)
+		return -errno;
+	if (bpf_obj_pin(fd, fresh) < 0 || rename(fresh, path) < 0)
+		return -errno;
+	return 0;
+}
+
 static int tcx_attach(struct bh_datapath *dp, uint32_t ifindex, uint8_t dir, const char *path)
 {
 	bh_autoclose int fd = open_live_link(path, ifindex);
-	bool had_pin = fd != -ENOENT;
+	const bool had_pin = fd != -ENOENT;
+	int r;
 
 	if (fd >= 0)
 		return bpf_link_update(fd, prog_fd_of(dp, dir), NULL) < 0 ? -errno : 0;
 	fd = tcx_create(prog_fd_of(dp, dir), ifindex, dir);
 	if (fd < 0)
 		return fd;
-	if (had_pin) { /* of an interface that had this number before, or of clsact */
+	r = pin_over(fd, path);
+	if (r >= 0 && had_pin) /* of an interface that had this number before, or of clsact */
 		drop_clsact(ifindex, dir);
-		(void)unlink(path);
-	}
-	return bpf_obj_pin(fd, path) < 0 ? -errno : 0;
+	return r;
 }
 
 static int clsact_attach(struct bh_datapath *dp, uint32_t ifindex, uint8_t dir, const char *path)
@@ -182,8 +198,7 @@ static int clsact_attach(struct bh_datapath *dp, uint32_t ifindex, uint8_t dir, 
 	if (tcx >= 0 && bpf_link_detach(tcx) < 0 && errno != ENOLINK)
 		return -errno;
 	/* the filter lives on its own; the pinned program only says that it is there */
-	(void)unlink(path);
-	return bpf_obj_pin(prog_fd_of(dp, dir), path) < 0 ? -errno : 0;
+	return pin_over(prog_fd_of(dp, dir), path);
 }
 
 int bh_attach_if(struct bh_datapath *dp, uint32_t ifindex, struct bh_err *err)
