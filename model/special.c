@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "model/special.h"
 
+#include <string.h>
+
 #define W(w) (w) >> 8, (w)&0xff
 
 #define P4(a, b, c, d, bits)                                                                       \
@@ -34,4 +36,12 @@ const struct bh_special *bh_special_find(const struct bh_addr *a)
 		    (!best || rows[i].prefix.len > best->prefix.len))
 			best = &rows[i];
 	return best;
+}
+
+struct bh_addr bh_nat64(const struct bh_addr *v4)
+{
+	struct bh_addr a = { .b = { 0, 0x64, 0xff, 0x9b } };
+
+	memcpy(a.b + 12, v4->b + 12, 4);
+	return a;
 }

@@ -82,3 +82,5 @@ struct bh_special {
 const struct bh_special *bh_special_rows(size_t *ret_n);
 /* The row with the longest prefix that holds @a, or NULL: then it is globally reachable. */
 const struct bh_special *bh_special_find(const struct bh_addr *a);
+/* The address by which a NAT64 router with the well-known prefix leads to @v4 (RFC 6052). */
+struct bh_addr bh_nat64(const struct bh_addr *v4);

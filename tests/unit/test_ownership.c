@@ -159,6 +159,37 @@ static void derive__node_address__outranks_any_pod(void **state)
 	assert_string_equal(bh_test_addr_is(p, "::1"), "nobody's");
 }
 
+/* A NAT64 router would lead there. */
+static void derive__address_behind_nat64__as_the_one_inside(void **state)
+{
+	static const struct {
+		const char *addr;
+		enum bh_class cls;
+	} rows[] = {
+		{ "64:ff9b::0808:0808", BH_CLASS_WORLD_PUBLIC },
+		{ "64:ff9b::c000:0009", BH_CLASS_WORLD_PUBLIC },    /* 192.0.0.9 */
+		{ "64:ff9b::c000:0008", BH_CLASS_WORLD_PRIVATE },   /* 192.0.0.8 */
+		{ "64:ff9b::ac10:0001", BH_CLASS_WORLD_PRIVATE },   /* 172.16.0.1 */
+		{ "64:ff9b::0a00:0001", BH_CLASS_UNKNOWN },	    /* 10.0.0.1, the pod */
+		{ "64:ff9b::0a00:0002", BH_CLASS_UNKNOWN },	    /* 10.0.0.2 */
+		{ "64:ff9b::a9fe:a9fe", BH_CLASS_METADATA },	    /* 169.254.169.254 */
+		{ "64:ff9b::a9fe:0001", BH_CLASS_WORLD_LINKLOCAL }, /* 169.254.0.1 */
+		{ "64:ff9b::7f00:0001", BH_CLASS_INVALID },	    /* 127.0.0.1 */
+		{ "64:ff9b::0808:0404", BH_CLASS_NODE },	    /* 8.8.4.4 */
+	};
+	PICTURE(p, YAML_TENANT "acme}, spec: {namespaces: [acme]}}\n" YAML_POD
+			       "acme, name: a}, " ON_N1("10.0.0.1") YAML_NODE
+		"n1}, spec: {podCIDRs: [10.0.0.0/24]}, status: {addresses: [{type: InternalIP, "
+		"address: 8.8.4.4}, {type: InternalIP, address: '2600::1'}]}}\n");
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		const struct bh_addr a = bh_test_addr(rows[i].addr);
+
+		assert_int_equal(bh_picture_classify(p, &a), rows[i].cls);
+	}
+}
+
 static void derive__pod_claims_a_special_address__ignored(void **state)
 {
 	static const char *const rows[] = {
@@ -373,6 +404,7 @@ int main(void)
 		cmocka_unit_test(derive__pod_on_unready_node__unprotected),
 		cmocka_unit_test(derive__two_unprotected_claims__conflict),
 		cmocka_unit_test(derive__node_address__outranks_any_pod),
+		cmocka_unit_test(derive__address_behind_nat64__as_the_one_inside),
 		cmocka_unit_test(derive__pod_claims_a_special_address__ignored),
 		cmocka_unit_test(derive__cluster_dns__flags_service_and_endpoints),
 		cmocka_unit_test(derive__forged_dns_service__flags_nothing),
