@@ -365,9 +365,12 @@ static int open_all(struct bh_enforcer *e, struct bh_err *err)
 		return bh_err_set(err, r, "cannot make an event loop: %s", strerror(-r));
 	r = open_control(e, err);
 	if (r >= 0)
-		r = bh_pipeline_new(e->cfg, &e->pl, err);
+		r = bh_datapath_prepare(e->cfg->bpffs, err);
 	if (r >= 0)
 		r = lock_pins(e->cfg->bpffs, &e->lock_fd, err);
+	/* only now: opening swaps the programs of what is attached */
+	if (r >= 0)
+		r = bh_pipeline_new(e->cfg, &e->pl, err);
 	e->view.pl = e->pl;
 	if (r >= 0)
 		r = open_source(e, err);

@@ -29,9 +29,17 @@ struct bh_datapath_opts {
 };
 
 /*
- * Load and adopt. If there is no BPF filesystem at @bpffs one is mounted there, unless this process
- * has a mount namespace of its own, whose end would be the end of enforcement.
- * Needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN; CAP_SYS_RESOURCE below 5.11; CAP_SYS_ADMIN to mount.
+ * Make @bpffs a folder on a BPF filesystem, if it is not one: so that it can be locked before
+ * bh_datapath_open(), which does this too, changes what runs. A filesystem is mounted there unless
+ * this process has a mount namespace of its own, whose end would be the end of enforcement.
+ * Needs CAP_SYS_ADMIN to mount. 0 or negative errno with @err.
+ */
+int bh_datapath_prepare(const char *bpffs, struct bh_err *err);
+
+/*
+ * Load and adopt. One object at a time for each @bpffs, of all processes: the caller sees to that.
+ * Needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN; CAP_SYS_RESOURCE below 5.11; and what
+ * bh_datapath_prepare() needs.
  * 0; -EOPNOTSUPP: the kernel lacks something (named in @err); other negative errno with @err.
  */
 int bh_datapath_open(const struct bh_datapath_opts *opts, struct bh_datapath **ret_dp,

@@ -63,7 +63,7 @@ static int make_parents(const char *path, struct bh_err *err)
 	return make_dir(path, err);
 }
 
-static int ensure_bpffs(const char *bpffs, struct bh_err *err)
+int bh_datapath_prepare(const char *bpffs, struct bh_err *err)
 {
 	int r;
 
@@ -93,7 +93,7 @@ int bh_pins_prepare(const char *bpffs, char **ret_dir, struct bh_err *err)
 	bh_autofree char *dir = NULL;
 	int r;
 
-	r = ensure_bpffs(bpffs, err);
+	r = bh_datapath_prepare(bpffs, err);
 	if (r < 0)
 		return r;
 	if (asprintf(&dir, "%s/v%d", bpffs, BH_ABI_VERSION) < 0)
