@@ -8,18 +8,25 @@
 #include <strings.h>
 
 #include "agent/http/target.h"
-#include "bpf/reasons.h"
+#include "bpf/bh_abi.h"
+#include "bpf/names.h"
 #include "common/err.h"
 #include "common/parse.h"
 
 #define DEFAULT_PORT 443
 
-static const char *const reasons[] = {
-#define X(id, label, ...) label,
-	BH_REASONS(X)
-#undef X
+/* A parameter that is one of the names that numbers 0 up to n have. */
+struct choice {
+	const char *key;
+	unsigned int n;
+	const char *(*name)(unsigned int number);
+	const char *expected;
 };
-static const char *const verdicts[] = { "pass", "drop", "audit" };
+
+static const struct choice reason = { "reason", BH_REASON_MAX_, bh_reason_name,
+				      "one of those in docs/reasons.md" };
+static const struct choice verdict = { "verdict", BH_VERDICT_AUDIT + 1, bh_verdict_name,
+				       "pass, drop or audit" };
 
 static int parse_end(const char *key, const char *text, struct bh_explain_end *e,
 		     struct bh_err *err)
@@ -90,22 +97,22 @@ static int parse_explain(const struct bh_http_target *t, struct bh_explain_query
 	return parse_service(bh_http_target_get(t, "proto"), bh_http_target_get(t, "port"), q, err);
 }
 
-/* One of @list's own strings, or "" for an absent parameter. */
-static int parse_choice(const struct bh_http_target *t, const char *key, const char *const *list,
-			size_t n, const char **ret_choice, struct bh_err *err)
+/* The name itself, or "" for an absent parameter. */
+static int parse_choice(const struct bh_http_target *t, const struct choice *c,
+			const char **ret_name, struct bh_err *err)
 {
-	const char *const v = bh_http_target_get(t, key);
+	const char *const v = bh_http_target_get(t, c->key);
 
-	*ret_choice = "";
+	*ret_name = "";
 	if (!v)
 		return 0;
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(v, list[i])) {
-			*ret_choice = list[i];
+	for (unsigned int i = 0; i < c->n; i++) {
+		if (!strcmp(v, c->name(i))) {
+			*ret_name = c->name(i);
 			return 0;
 		}
 	}
-	return bh_err_set(err, EINVAL, "%s: '%s' is not one of those in docs/api.md", key, v);
+	return bh_err_set(err, EINVAL, "%s: '%.64s', expected %s", c->key, v, c->expected);
 }
 
 /* A Tenant's name, or one of the pseudo tenants: "_system". */
@@ -136,12 +143,8 @@ static int parse_events(const struct bh_http_target *t, struct bh_events_query *
 		return bh_err_set(err, EINVAL, "tenant: '%s', expected a Tenant's name", tenant);
 	if (tenant)
 		memcpy(q->tenant, tenant, strlen(tenant) + 1);
-	r = parse_choice(t, "reason", reasons, sizeof(reasons) / sizeof(reasons[0]), &q->reason,
-			 err);
-	if (r < 0)
-		return r;
-	return parse_choice(t, "verdict", verdicts, sizeof(verdicts) / sizeof(verdicts[0]),
-			    &q->verdict, err);
+	r = parse_choice(t, &reason, &q->reason, err);
+	return r < 0 ? r : parse_choice(t, &verdict, &q->verdict, err);
 }
 
 static const struct route {

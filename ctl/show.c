@@ -77,9 +77,17 @@ static void show_source(const struct bh_json *source, FILE *out)
 	word(out, "", source, "problemCount");
 	(void)fprintf(out, " problems\n");
 	bh_json_for_each(it, bh_json_get(source, "problems")) {
-		word(out, "  ", it, "file");
-		word(out, ", document ", it, "document");
-		word(out, ", ", it, "object");
+		const char *const file = bh_json_get_str(it, "file");
+		const char *const object = bh_json_get_str(it, "object");
+
+		if (file && *file)
+			word(out, "  ", it, "file");
+		else
+			(void)fprintf(out, "  the folder");
+		if (bh_json_num(bh_json_get(it, "document")) > 0)
+			word(out, ", document ", it, "document");
+		if (object && *object)
+			word(out, ", ", it, "object");
 		word(out, ":\n      ", it, "message");
 		(void)fprintf(out, "\n");
 	}
