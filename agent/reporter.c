@@ -89,10 +89,10 @@ static int work(pid_t keeper, uint32_t restarts, bool confine)
 	struct bh_err err = { 0 };
 	int r, code = 0;
 
-	(void)prctl(PR_SET_NAME, "bulkhead-rep");
 	r = follow(keeper);
 	if (r < 0)
 		return 0; /* nobody is left to tell */
+	(void)prctl(PR_SET_NAME, "bulkhead-rep");
 	r = bh_loop_new(&loop);
 	if (r >= 0)
 		r = bh_report_worker_new(loop, CHANNEL_FD, LISTEN_FD, restarts, &w);
@@ -203,6 +203,8 @@ static int be_keeper(const struct bh_reporter_opts *opts, pid_t parent, int chan
 	} else {
 		r = follow(parent);
 	}
+	if (r == -ESRCH)
+		return 0; /* the enforcer has ended already and said why */
 	if (r < 0) {
 		(void)bh_error_r(r, "confine the reporter: %s", err.msg);
 		return 1;

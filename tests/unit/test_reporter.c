@@ -151,12 +151,28 @@ struct born {
 	pid_t not_this, pid;
 };
 
+/* It takes the name of a worker when it is bound to die with the keeper. */
+static bool is_worker(pid_t pid)
+{
+	char path[64], name[32] = "";
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/comm", (int)pid);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	if (!fgets(name, sizeof(name), file))
+		name[0] = '\0';
+	(void)fclose(file);
+	return !strcmp(name, "bulkhead-rep\n");
+}
+
 static bool is_born(void *ud)
 {
 	struct born *b = ud;
 
 	b->pid = child_of(b->f->keeper);
-	return b->pid && b->pid != b->not_this;
+	return b->pid && b->pid != b->not_this && is_worker(b->pid);
 }
 
 static pid_t worker(struct fx *f, pid_t not_this)
