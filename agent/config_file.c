@@ -35,7 +35,7 @@ static int unknown_key(const struct reader *rd, const char *key)
 		memcpy(known + n, k, strlen(k) + 1);
 		n += strlen(k);
 	}
-	return bh_err_set(rd->err, EINVAL, "%.64s: unknown key '%.64s', expected one of %s",
+	return bh_err_set(rd->err, EINVAL, "%.128s: unknown key '%.64s', expected one of %s",
 			  rd->name, key, known);
 }
 

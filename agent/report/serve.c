@@ -230,6 +230,9 @@ int bh_report_worker_new(struct bh_loop *loop, int channel_fd, int listen_fd, ui
 	r = bh_http_server_new(loop, BH_TAKE_FD(listening), on_request, w, &w->server);
 	if (r < 0)
 		return r;
+	/* There was one before: the enforcer is to know now, not when somebody reads metrics. */
+	if (restarts)
+		ask(w);
 	*ret_worker = BH_TAKE_PTR(w);
 	return 0;
 }
