@@ -282,7 +282,7 @@ uninstall: ## remove what install put there
 
 .PHONY: help
 help: ## this list
-	@awk -F':.*## ' '/^[a-z_.-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
+	@awk -F':.*## ' '/^[a-z0-9_.-]+:.*## / {printf "  %-22s %s\n", $$1, $$2}' Makefile
 
 .PHONY: clean
 clean: ## remove every build folder

@@ -141,6 +141,11 @@ int bh_show_status(const struct bh_json *j, FILE *out)
 	(void)fprintf(out, "Ready:       %s\n",
 		      is_true(j, "ready") ? "yes" : (reasons ? reasons : "no"));
 	show_source(bh_json_get(j, "source"), out);
+	bh_json_for_each(it, bh_json_get(j, "policyProblems")) {
+		word(out, "Policy:      Tenant ", it, "tenant");
+		word(out, ": ", it, "message");
+		(void)fprintf(out, "\n");
+	}
 	(void)fprintf(out, "Cluster:     %s\n", cidrs ? cidrs : "-");
 	word(out, "Datapath:    ", dp, "attach");
 	word(out, ", ABI ", dp, "abi");

@@ -194,7 +194,7 @@ def explain_keep(demo):
 Left running. To explore:
   bulkheadctl --socket {demo.agent.socket} events -f        (in {BUILD}/bin)
   edit the manifests in {demo.agent.manifests}
-  act as a pod:  nsenter --net=/proc/{demo.pods[0].pid}/ns/net ping {demo.pods[2].ip4}   ({demo.pods[0].name} -> {demo.pods[2].name})
+  act as a pod:  nsenter --net=/proc/{demo.pods[4].pid}/ns/net ping {demo.pods[2].ip4}   ({demo.pods[4].name} -> {demo.pods[2].name}: refused, and an event)
   read metrics:  nsenter --net=/proc/{demo.node.pid}/ns/net curl http://127.0.0.1:{agent.Agent.HTTP_PORT}/metrics
 End it with: make demo-stop""")
 
