@@ -42,6 +42,7 @@ struct pkt_state {
 	__be16 sport, dport; /* TCP, UDP; for echo sport is the id */
 	__u8 proto;	     /* IPPROTO_* */
 	__u8 icmp_type;
+	__u8 opens;	    /* TCP: SYN without ACK */
 	__u8 peer_cls;	    /* enum bh_class */
 	__u8 grant;	    /* a grant allowed it */
 	__u8 policy;	    /* the reason came from the verdict step: mode applies */

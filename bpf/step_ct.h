@@ -104,6 +104,9 @@ inline_step __u8 step_flow(struct pkt *p)
 		/* signed: another CPU may have renewed the flow after the clock was read here */
 		if (f && (__s64)(fresh.last_ns - f->last_ns) > (__s64)idle_limit(p->s->proto))
 			f = NULL;
+		/* a call back on the ports of a flow is none of its replies */
+		if (f && p->s->opens && f->dir != p->dir)
+			f = NULL;
 		if (f && f->generation == p->s->generation)
 			return known_flow(p, f, fresh.last_ns);
 	}

@@ -8,6 +8,8 @@
 #include "bpf/step_l2.h"
 
 #define IP4_FRAGMENT_BITS 0x3fff /* more fragments, offset */
+#define TCP_SYN 0x02
+#define TCP_ACK 0x10
 #define DHCP_SERVER_PORT 67
 #define DHCP6_SERVER_PORT 547
 
@@ -23,6 +25,7 @@ inline_step __u8 parse_tcp(struct pkt *p)
 		return BH_REASON_IP_MALFORMED;
 	p->s->sport = th.source;
 	p->s->dport = th.dest;
+	p->s->opens = (((__u8 *)&th)[13] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 	return 0;
 }
 

@@ -105,6 +105,46 @@ static void flow__reply__passes_after_the_request_only(void **state)
 	}
 }
 
+/* Who was called may answer as long as he likes, but not call back on the same ports. */
+static void flow__connection_the_other_way_on_its_ports__judged_as_new(void **state)
+{
+	static const struct {
+		uint8_t dir;
+		const char *request, *back; /* and the flags */
+		uint8_t reason;
+	} rows[] = {
+		{ IN, "eth ip4 src=gw tcp sport=40000 dport=8080",
+		  "eth ip4 dst=gw tcp sport=8080 dport=40000", BH_REASON_PEER_NODE },
+		{ IN, "eth ip6 src=gw tcp sport=40000 dport=8080",
+		  "eth ip6 dst=gw tcp sport=8080 dport=40000", BH_REASON_PEER_NODE },
+		{ IN, "eth ip4 src=caller tcp sport=40000 dport=5432",
+		  "eth ip4 dst=caller tcp sport=5432 dport=40000", BH_REASON_PEER_TENANT },
+		{ OUT, "eth ip4 dst=friend tcp sport=40000 dport=5432",
+		  "eth ip4 src=friend tcp sport=5432 dport=40000", BH_REASON_PEER_TENANT },
+	};
+	struct world *w = *state;
+	char pkt[128];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		static const char *const opening[] = { "0x02", "0xc2", "0x0a", "0x03" };
+		static const char *const going_on[] = { "0x12", "0x10", "0x18", "0x11", "0x04" };
+
+		world_forget(w);
+		EXPECT(rows[i].dir, rows[i].request, PASSES);
+		for (size_t k = 0; k < sizeof(opening) / sizeof(opening[0]); k++) {
+			(void)snprintf(pkt, sizeof(pkt), "%s flags=%s", rows[i].back, opening[k]);
+			EXPECT(!rows[i].dir, pkt, BH_VERDICT_DROP, rows[i].reason);
+		}
+		for (size_t k = 0; k < sizeof(going_on) / sizeof(going_on[0]); k++) {
+			(void)snprintf(pkt, sizeof(pkt), "%s flags=%s", rows[i].back, going_on[k]);
+			EXPECT(!rows[i].dir, pkt, PASSES);
+		}
+		/* the one who called may do so again */
+		(void)snprintf(pkt, sizeof(pkt), "%s flags=0x02", rows[i].request);
+		EXPECT(rows[i].dir, pkt, PASSES);
+	}
+}
+
 static void flow__stranger__dropped(void **state)
 {
 	struct world *w = *state;
@@ -256,9 +296,9 @@ static void policy__reply_allowed_as_request__passes_at_the_second(void **state)
 					     &no_egress, BPF_ANY),
 			 0);
 	world_generation(w, 2);
-	EXPECT(IN, "eth ip4 tcp sport=443 dport=40000", DROPS(PEER_WORLD_PUBLIC));
-	EXPECT(IN, "eth ip4 tcp sport=443 dport=40000", PASSES);
-	EXPECT(OUT, "eth ip4 tcp sport=40000 dport=443", PASSES);
+	EXPECT(IN, "eth ip4 tcp sport=443 dport=40000 flags=0x10", DROPS(PEER_WORLD_PUBLIC));
+	EXPECT(IN, "eth ip4 tcp sport=443 dport=40000 flags=0x10", PASSES);
+	EXPECT(OUT, "eth ip4 tcp sport=40000 dport=443 flags=0x10", PASSES);
 }
 
 static void policy__address_changes_hands__flow_ends(void **state)
@@ -406,6 +446,7 @@ int main(void)
 	struct world_suite *s = suite_new();
 
 	SUITE_TEST(s, flow__reply__passes_after_the_request_only);
+	SUITE_TEST(s, flow__connection_the_other_way_on_its_ports__judged_as_new);
 	SUITE_TEST(s, flow__stranger__dropped);
 	SUITE_TEST(s, flow__other_interface__shares_nothing);
 	SUITE_TEST(s, echo__request_out__opens_no_request_in);
