@@ -15,8 +15,7 @@ struct bh_err;
  */
 typedef int (*bh_config_value_fn)(void *ud, size_t opt, const char *text);
 
-/* Read @path. 0; -EINVAL with file, key and what was expected in @err; -ENOMEM; or what @fn gave.
- */
+/* Read @path. 0; -EINVAL with file, key and expectation in @err; -ENOMEM; or what @fn gave. */
 int bh_config_file_read(const char *path, bh_config_value_fn fn, void *ud, struct bh_err *err);
 /* The same for a text. @name stands for the file in messages. */
 int bh_config_file_parse(const char *name, const char *text, size_t len, bh_config_value_fn fn,

@@ -42,10 +42,8 @@ int bh_confine_user(uid_t uid, gid_t gid, struct bh_err *err);
 enum bh_confine_profile {
 	BH_CONFINE_ENFORCER, /* other calls: ENOSYS */
 	BH_CONFINE_KEEPER, /* as the reporter, and fork(), wait() and a second filter; else death */
-	BH_CONFINE_REPORTER, /* other calls: death of the process by SIGSYS, which the kernel logs
-			      */
+	BH_CONFINE_REPORTER, /* other calls: death by SIGSYS, which the kernel logs */
 };
 
-/* Allow only the calls of @profile from now on; sets no_new_privs. 0 or negative errno with @err.
- */
+/* From now on only the calls of @profile; sets no_new_privs. 0 or negative errno with @err. */
 int bh_confine_seccomp(enum bh_confine_profile profile, struct bh_err *err);

@@ -52,8 +52,7 @@ BH_DEFINE_AUTO(struct bh_loop_source, bh_loop_source_free)
 
 /* Dispatch until bh_loop_exit(). 0 with *ret_code = its argument, or negative errno. */
 int bh_loop_run(struct bh_loop *l, int *ret_code);
-/* Wait at most @timeout_ns and dispatch once. 1 if something was dispatched, 0 if not, or -errno.
- */
+/* Wait at most @timeout_ns and dispatch once. 1 if there was something, 0 if not, or -errno. */
 int bh_loop_step(struct bh_loop *l, uint64_t timeout_ns);
 /* Make bh_loop_run() return @code (0 or above) after the current callback. */
 int bh_loop_exit(struct bh_loop *l, int code);

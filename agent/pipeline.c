@@ -195,8 +195,7 @@ static int guard(struct bh_pipeline *pl, struct bh_apply_result *ret_res, struct
 	int r;
 
 	if (bh_datapath_fresh(pl->dp))
-		return 0; /* what was there before the first start is told from what is new by then
-			   */
+		return 0; /* the first run tells what was there before from what is new */
 	r = derive(pl, &pic);
 	if (r >= 0)
 		r = bind_ifs(pl, pic, &ifs);

@@ -2,8 +2,8 @@
 #pragma once
 /*
  * pipeline - the one way round: model and interfaces -> picture -> interfaces bound to pods ->
- * policy
- * -> kernel. Holds the current picture; whoever changes the model or the links runs it again.
+ * policy -> kernel. Holds the current picture; whoever changes the model or the links runs it
+ * again.
  */
 #include <stdbool.h>
 #include <stddef.h>

@@ -19,8 +19,7 @@ const char *bh_if_state_name(enum bh_if_state s)
 	return (unsigned int)s < BH_IF_MAX_ ? state_name[s] : "?";
 }
 
-/* Which interface has a peer with which address; sorted by address, so that doubles are neighbours.
- */
+/* Which interface has a peer with which address; by address, so that doubles are neighbours. */
 struct evidence {
 	struct bh_addr addr;
 	uint32_t ifindex;
@@ -203,8 +202,7 @@ static void bind_pod(struct bh_if *f, const struct bh_pic_pod *pod)
 	}
 }
 
-/* The MAC that an interface was first bound with stays: a pod must not talk itself into another's.
- */
+/* The MAC that was bound first stays: a pod must not talk itself into another's. */
 static void keep_macs(const struct bh_bind_input *in, struct bh_ifs *ifs)
 {
 	for (size_t i = 0; i < in->n_bound; i++) {

@@ -239,8 +239,7 @@ static int adopt_links(struct bh_datapath *dp, struct bh_err *err)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < n; i++) {
-		/* an interface without them has got a gone one's number: the first apply sees to it
-		 */
+		/* without them: it has got a gone one's number, and the first apply sees to it */
 		if (bh_attach_holds(dp->dir, BH_ATTACH_AUTO, v[i]))
 			r = bh_attach_if(dp, v[i], err);
 		else if (if_indextoname(v[i], name))

@@ -72,8 +72,7 @@ int bh_datapath_verify(struct bh_datapath *dp);
  */
 int bh_datapath_bound(const struct bh_datapath *dp, struct bh_bound **ret_v, size_t *ret_n);
 
-/* The set of interfaces that were there before the first start; persistent. Sorted, caller frees.
- */
+/* The interfaces that were there before the first start; persistent. Sorted, caller frees. */
 int bh_datapath_left_alone(const struct bh_datapath *dp, uint32_t **ret_v, size_t *ret_n);
 
 struct bh_apply_result {

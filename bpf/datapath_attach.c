@@ -65,8 +65,7 @@ static int tcx_create(int prog_fd, uint32_t ifindex, uint8_t dir)
 
 bool bh_attach_has_tcx(int prog_fd)
 {
-	/* no interface has this number: a kernel that knows TCX says so, another refuses the type
-	 */
+	/* no such interface: a kernel that knows TCX says so, another refuses the type */
 	const int r = tcx_create(prog_fd, INT32_MAX, BH_DIR_EGRESS);
 
 	if (r >= 0)

@@ -12,8 +12,7 @@
 struct bh_err;
 struct bh_nl; /* opaque */
 
-/* Returns 0, or a negative errno that the reading function then returns. Never called after that.
- */
+/* 0, or a negative errno that the reading function then returns; never called after that. */
 typedef int bh_nl_fn(const struct bh_nl_msg *msg, void *arg);
 
 /* Opens both sockets and subscribes to links, addresses and routes of both families. */

@@ -108,8 +108,7 @@ static void copy_peer(struct bh_link *to, const struct bh_link *from)
 	to->n_peer_addrs = from->n_peer_addrs;
 }
 
-/* @old is what was known of this interface, or NULL: an other end stays known while it is the same.
- */
+/* @old is what was known of it, or NULL: an other end stays known while it is the same. */
 static struct bh_link make_link(const struct bh_nl_link *m, const struct bh_link *old)
 {
 	struct bh_link l = { .ifindex = m->ifindex,

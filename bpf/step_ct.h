@@ -9,8 +9,7 @@
 #include "bpf/step_account.h"
 #include "bpf/step_verdict.h"
 
-/* How long a flow may be silent. TCP as RFC 5382 REQ-5 (2 h 4 min), UDP as RFC 4787 REQ-5 (5 min).
- */
+/* How long a flow may be silent: RFC 5382 REQ-5 (TCP, 2 h 4 min), RFC 4787 REQ-5 (UDP, 5 min). */
 #define IDLE_TCP_NS (7440ull * NSEC_PER_SEC)
 #define IDLE_UDP_NS (300ull * NSEC_PER_SEC)
 #define IDLE_ICMP_NS (30ull * NSEC_PER_SEC)
@@ -57,8 +56,7 @@ inline_step void flow_key(struct pkt *p, struct bh_abi_flow_key *k)
 	}
 }
 
-/* A hit on a flow that the current policy allowed: 0, or in mode audit why it would not have been.
- */
+/* A flow that the current policy allowed: 0, or in mode audit why it would not have been. */
 inline_step __u8 known_flow(struct pkt *p, struct bh_abi_flow *f, __u64 now)
 {
 	if ((__s64)(now - f->last_ns) > (__s64)TOUCH_NS)

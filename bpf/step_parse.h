@@ -106,7 +106,8 @@ inline_step __u8 step_ip4(struct pkt *p)
 		return BH_REASON_MULTICAST;
 	if (p->dir == BH_DIR_INGRESS && ip.daddr != own)
 		return BH_REASON_DST_ADDR;
-	/* a source route would change the destination after the verdict; nothing else needs options
+	/*
+	 * A source route would change the destination after the verdict; nothing else needs them.
 	 */
 	if (hlen != IP4_LEN)
 		return BH_REASON_IP_OPTIONS;
@@ -173,8 +174,7 @@ inline_step __u8 ip6_icmp(struct pkt *p, __u8 hop_limit)
 	return p->s->icmp_type == 128 || p->s->icmp_type == 129 ? 0 : BH_REASON_ICMP_TYPE;
 }
 
-/* Who sends and who receives, for all but neighbour discovery and MLD, which judge that themselves.
- */
+/* Who sends and who receives; neighbour discovery and MLD judge that themselves. */
 inline_step __u8 ip6_identity(struct pkt *p)
 {
 	const struct bh_abi_endpoint *ep = p->ep;

@@ -60,8 +60,7 @@ void bh_http_reply(struct bh_http_request *req, unsigned int status, const char 
 /* Answer with {"error": "..."}. */
 void bh_http_reply_error(struct bh_http_request *req, unsigned int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-/* The answer comes later, by bh_http_reply*() with the same @req, unless the server is freed first.
- */
+/* Answer later, by bh_http_reply*() with the same @req, unless the server is freed first. */
 void bh_http_defer(struct bh_http_request *req);
 
 /*

@@ -27,8 +27,7 @@ static void resume(struct bh_http_stream *s)
 		s->a.resume(s->a.owner, s->a.connection);
 }
 
-/* The server does not look at a connection that waits for us, so a reader who leaves is seen here.
- */
+/* The server does not look at a connection that waits for us: who leaves is seen here. */
 static void on_hangup(void *ud, uint32_t revents)
 {
 	(void)revents;
@@ -89,8 +88,7 @@ void bh_http_stream_kill(struct bh_http_stream *s)
 		return;
 	s->dead = true;
 	s->hangup = bh_loop_source_free(s->hangup);
-	/* The server must see an error at once, even while it waits for a reader who does not read.
-	 */
+	/* The server must see an error at once, even while a reader does not read. */
 	(void)shutdown(s->a.fd, SHUT_RDWR);
 	resume(s);
 }

@@ -60,8 +60,7 @@ static void in_netns(int fd)
 	assert_int_equal(setns(fd, CLONE_NEWNET), 0);
 }
 
-/* 0 or -1; a tmpfs of our own holds the BPF filesystem, so that nothing is left on the machine's.
- */
+/* 0 or -1; a tmpfs of our own holds the BPF filesystem: nothing is left on the machine's. */
 static int make_place(struct dp_fx *fx)
 {
 	if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ||

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* nl - the few changes to interfaces that the tests need, by rtnetlink; there is no ip(8) in a VM.
- */
+/* nl - the few changes to interfaces that tests need, by rtnetlink: a VM has no ip(8). */
 #include <stdint.h>
 
 /*

@@ -229,8 +229,7 @@ static void restart(struct dp_fx *fx, enum bh_attach first, enum bh_attach secon
 	dp_count_behind(fx);
 	(void)dp_apply(dp, dp_policy(fx), &ifs);
 	assert_int_equal(dp_pinned_ids(dir, false, old, 4), 2);
-	/* nobody there: it goes on. The next one has swapped its own programs in when it is open.
-	 */
+	/* nobody there: it goes on. The next one swaps its programs in when it opens. */
 	dp = reopen(fx, first, second);
 	assert_false(bh_datapath_fresh(dp));
 	dp_expect_filtered(fx, dp);

@@ -340,8 +340,7 @@ static void flow__denied_or_unjudged__remembers_nothing(void **state)
 	assert_int_equal(world_count(fd), 0);
 }
 
-/* What audit lets pass is a flow, so that its replies pass: each of its packets is still counted.
- */
+/* What audit lets pass is a flow, so that replies pass; each of its packets is counted. */
 static void flow__in_mode_audit__remembered_and_counted(void **state)
 {
 	struct world *w = *state;

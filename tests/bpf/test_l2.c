@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Who speaks on the wire, and of whom: MACs, ARP, neighbour discovery, MLD; other link protocols.
- */
+/* Who speaks on the wire, and of whom: MACs, ARP, neighbour discovery, MLD; other protocols. */
 #include "tests/bpf/world.h"
 
 #define T "tenant"

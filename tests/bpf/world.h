@@ -68,8 +68,7 @@ struct world {
 int world_open(struct world *w);
 void world_close(struct world *w);
 
-/* Who is behind @ifindex: "tenant", "control_plane", ... as in world_hosts.c; "nobody" = no entry.
- */
+/* Who is behind @ifindex: "tenant", ... as in world_hosts.c; "nobody" = no entry. */
 void world_become(struct world *w, uint32_t ifindex, const char *who);
 void world_build(struct world *w, const char *text, uint8_t dir, struct pkt_frame *ret_frame);
 /* One packet; every counter that moved is checked to be one, and the one that is returned. */

@@ -145,8 +145,7 @@ static void bind__mac_changed_inside__first_one_stays(void **state)
 	assert_int_equal(bh_ifs_get(&w->ifs, 5)->mac.b[5], 0x0a);
 }
 
-/* The pod that was bound has put another's address in the place of its own: it must not become it.
- */
+/* A bound pod has put another's address in the place of its own: it must not become it. */
 static void bind__bound_pod_shows_anothers_address__shared(void **state)
 {
 	struct bind_world *w = *state;

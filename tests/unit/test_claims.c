@@ -203,8 +203,7 @@ static void derive__control_plane__by_labels_and_controller(void **state)
 	}
 }
 
-/* vc2's tenant labels its pods as vc1's control plane, as vc1's pods by other keys, and as others'.
- */
+/* vc2's tenant labels its pods as vc1's control plane, as vc1's, and as others'. */
 static void derive__forged_labels_on_synced_pods__widen_nothing(void **state)
 {
 	static const char *const forged[] = {
