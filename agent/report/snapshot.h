@@ -16,9 +16,8 @@
 struct bh_buf;
 
 #define BH_SNAPSHOT_MAX_BYTES ((size_t)16 << 20)
-#define BH_SNAPSHOT_MAX_STR                                                                        \
-	1024 /* bytes of one string; longer ones are cut when they are added                       \
-	      */
+/* Bytes of one string; longer ones are cut when they are added. */
+#define BH_SNAPSHOT_MAX_STR 1024
 #define BH_SNAPSHOT_MAX_ITEMS 131072 /* of one list */
 
 /* Upper bounds of the histogram's buckets in seconds; one more, without bound, is behind them. */
