@@ -150,18 +150,35 @@ static uint32_t by_evidence(const struct evidence *ev, size_t n, const struct bh
 	return ev[lo].ifindex;
 }
 
+static bool row_has(const struct bh_abi_endpoint *ep, const struct bh_addr *a)
+{
+	return bh_addr_is_v4(a) ? ep->flags & BH_EP_HAS_V4 && !memcmp(ep->ip4, a->b + 12, 4)
+				: ep->flags & BH_EP_HAS_V6 && !memcmp(ep->ip6, a->b, 16);
+}
+
+/* Was the interface bound to a pod with none of this one's addresses? It leads to that one's
+ * namespace for life, whatever addresses are found in there now. */
+static bool led_elsewhere(const struct bh_bind_input *in, uint32_t ifindex,
+			  const struct bh_pod *pod)
+{
+	for (size_t i = 0; i < in->n_bound; i++) {
+		if (in->bound[i].ifindex != ifindex || !in->bound[i].ep.flags)
+			continue;
+		for (size_t k = 0; k < pod->n_addrs; k++) {
+			if (row_has(&in->bound[i].ep, &pod->addrs[k]))
+				return false;
+		}
+		return true;
+	}
+	return false;
+}
+
 /* What an endpoint was bound for: the interface, if it is still there and had this address. */
 static uint32_t by_history(const struct bh_bind_input *in, const struct bh_ifs *ifs,
 			   const struct bh_addr *a)
 {
 	for (size_t i = 0; i < in->n_bound; i++) {
-		const struct bh_abi_endpoint *ep = &in->bound[i].ep;
-		const bool same =
-			bh_addr_is_v4(a)
-				? ep->flags & BH_EP_HAS_V4 && !memcmp(ep->ip4, a->b + 12, 4)
-				: ep->flags & BH_EP_HAS_V6 && !memcmp(ep->ip6, a->b, 16);
-
-		if (same && find(ifs, in->bound[i].ifindex))
+		if (row_has(&in->bound[i].ep, a) && find(ifs, in->bound[i].ifindex))
 			return in->bound[i].ifindex;
 	}
 	return 0;
@@ -174,8 +191,11 @@ static struct bh_if *locate(const struct bh_bind_input *in, const struct bh_ifs 
 
 	for (size_t i = 0; i < pod->n_addrs && !f; i++)
 		f = find(ifs, in->route(in->routes, &pod->addrs[i]));
-	for (size_t i = 0; i < pod->n_addrs && !f; i++)
+	for (size_t i = 0; i < pod->n_addrs && !f; i++) {
 		f = find(ifs, by_evidence(ev, n_ev, &pod->addrs[i]));
+		if (f && led_elsewhere(in, f->ifindex, pod))
+			f = NULL;
+	}
 	for (size_t i = 0; i < pod->n_addrs && !f; i++)
 		f = find(ifs, by_history(in, ifs, &pod->addrs[i]));
 	return f && f->state != BH_IF_IGNORED ? f : NULL;
@@ -214,6 +234,27 @@ static void keep_macs(const struct bh_bind_input *in, struct bh_ifs *ifs)
 		      !memcmp(ep->ip4, f->addr4.b + 12, 4)) ||
 		     (f->has6 && ep->flags & BH_EP_HAS_V6 && !memcmp(ep->ip6, f->addr6.b, 16))))
 			memcpy(f->mac.b, ep->mac, 6);
+	}
+}
+
+/* The pod is gone, its interface is not: what it was is kept, as a conflict that reaches nothing.
+ */
+static void retire(const struct bh_bind_input *in, struct bh_ifs *ifs)
+{
+	for (size_t i = 0; i < in->n_bound; i++) {
+		const struct bh_abi_endpoint *ep = &in->bound[i].ep;
+		struct bh_if *f = find(ifs, in->bound[i].ifindex);
+
+		if (!f || f->state != BH_IF_QUARANTINED || !ep->flags)
+			continue;
+		f->retired = true;
+		memcpy(f->mac.b, ep->mac, sizeof(f->mac.b));
+		f->has4 = ep->flags & BH_EP_HAS_V4;
+		f->has6 = ep->flags & BH_EP_HAS_V6;
+		if (f->has4)
+			(void)bh_addr_from_bytes(ep->ip4, sizeof(ep->ip4), &f->addr4);
+		if (f->has6)
+			memcpy(f->addr6.b, ep->ip6, sizeof(ep->ip6));
 	}
 }
 
@@ -271,6 +312,7 @@ int bh_bind(const struct bh_bind_input *in, struct bh_ifs *ret_ifs)
 			ifs.unbound[ifs.n_unbound++] = i;
 	}
 	keep_macs(in, &ifs);
+	retire(in, &ifs);
 	for (size_t i = 0; i < ifs.n; i++) {
 		if (ifs.v[i].state == BH_IF_QUARANTINED &&
 		    (in->first_start || was_left_alone(in, ifs.v[i].ifindex)))

@@ -6,7 +6,8 @@
  *
  * Evidence, best first: a host route to the pod's address (the host's own word); the address inside
  * the other end's namespace, if it is behind one interface only (a pod with CAP_NET_ADMIN can write
- * that, so it counts only while nobody else has the address); what was bound before.
+ * that, so it counts only while nobody else has the address, and never for an interface that was
+ * bound to a pod with others); what was bound before.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -37,6 +38,7 @@ struct bh_if {
 	char name[16];
 	enum bh_if_state state;
 	const struct bh_pic_pod *pod; /* ENFORCED only */
+	bool retired;		      /* QUARANTINED, after a pod with the addresses below */
 	bool shared;		      /* more than one pod claims it: judged as conflict */
 	struct bh_mac mac;	      /* of the pod */
 	bool has4, has6;

@@ -119,7 +119,7 @@ static void set_identity(struct bh_abi_endpoint *ep, const struct bh_if *f,
 {
 	ep->role = BH_ROLE_CONFLICT;
 	ep->tenant = BH_TENANT_CONFLICT;
-	if (f->shared || has_anothers_address(pic, f))
+	if (!f->pod || f->shared || has_anothers_address(pic, f))
 		return;
 	switch (f->pod->cls) {
 	case BH_CLASS_TENANT:
@@ -167,9 +167,9 @@ static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic,
 		struct bh_abi_endpoint ep = { 0 };
 		struct bh_addr ll;
 
-		if (f->state != BH_IF_ENFORCED)
+		if (f->state != BH_IF_ENFORCED && !f->retired)
 			continue;
-		set_identity(&ep, f, pic, number_of(pic, ids, f->pod->tenant));
+		set_identity(&ep, f, pic, f->pod ? number_of(pic, ids, f->pod->tenant) : 0);
 		memcpy(ep.mac, f->mac.b, sizeof(ep.mac));
 		ll = bh_addr_eui64_ll(&f->mac);
 		memcpy(ep.ll6, ll.b, sizeof(ep.ll6));

@@ -102,3 +102,22 @@ def test_host_end__goes_and_comes__is_filtered(world, network, how):
     assert not probe.one(pod, "tcp", g.ip4, 80).ok
     assert not probe.one(pod, "tcp", node.ip4, 80).ok
     agent.apply(remove=[manifests.of_pod(pod, "acme")])
+
+
+def test_address_of_a_dying_pod__is_not_for_the_taking(world, network):
+    """CAP_NET_ADMIN in a pod that was deleted by force, while the API still has another one whose
+    interface is gone."""
+    agent, a, _ = world
+    node = network.node
+    victim, thief = (node.add_pod(n) for n in ("victim", "thief"))
+    agent.apply(manifests.of_pod(victim, "acme"), manifests.of_pod(thief, "globex"))
+    agent.wait_endpoints(victim, thief)
+    agent.apply(remove=[manifests.of_pod(thief, "globex")])
+    node.ip(f"link del {victim.host_if}")
+    thief.ip("addr flush dev eth0", f"addr add {victim.ip4}/24 dev eth0",
+             f"route replace default via {node.gateway4} onlink dev eth0")
+    agent.apply(manifests.namespace("acme", {"turn": "1"}))  # looks at all there is
+    assert not probe.one(thief, "tcp", a.ip4, 80, timeout=1.0).ok
+    assert agent.interface(thief.host_if)["state"] == "quarantined"
+    agent.apply(manifests.of_pod(thief, "globex"), remove=[manifests.of_pod(victim, "acme")])
+    agent.wait_endpoints(thief)  # its own object is what it was bound by

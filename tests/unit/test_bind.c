@@ -146,14 +146,28 @@ static void bind__mac_changed_inside__first_one_stays(void **state)
 }
 
 /* A bound pod has put another's address in the place of its own: it must not become it. */
-static void bind__bound_pod_shows_anothers_address__shared(void **state)
+static void bind__bound_pod_shows_anothers_address__stays_itself(void **state)
 {
 	struct bind_world *w = *state;
 
 	bind_veth(w, 5, MAC_A, "10.0.0.2", NULL);
 	bind_had(w, 5, MAC_A, "10.0.0.1");
 	bind_run(w);
-	assert_string_equal(bind_is(w, 5), "enforced acme/a shared");
+	assert_string_equal(bind_is(w, 5), "enforced acme/a");
+	assert_true(is_unbound(w, "b"));
+}
+
+/* Nor when its own object is gone: deleted by force, while its processes live on. */
+static void bind__left_interface_shows_anothers_address__stays_closed(void **state)
+{
+	struct bind_world *w = *state;
+
+	bind_veth(w, 5, MAC_A, "10.0.0.2", NULL);
+	bind_had(w, 5, MAC_A, "10.0.9.9"); /* a pod that is not there any more */
+	bind_run(w);
+	assert_string_equal(bind_is(w, 5), "quarantined");
+	assert_true(bh_ifs_get(&w->ifs, 5)->retired);
+	assert_true(is_unbound(w, "b"));
 }
 
 /* A later double does not take a pod's interface away from it. */
@@ -297,7 +311,8 @@ int main(void)
 		T(bind__route_to_what_is_no_pods_interface__ignored),
 		T(bind__nothing_known_but_history__stays),
 		T(bind__mac_changed_inside__first_one_stays),
-		T(bind__bound_pod_shows_anothers_address__shared),
+		T(bind__bound_pod_shows_anothers_address__stays_itself),
+		T(bind__left_interface_shows_anothers_address__stays_closed),
 		T(bind__bound_address_shows_up_elsewhere__stays),
 		T(bind__mac_not_known__closed_until_it_is),
 		T(bind__not_local_or_not_live__never_bound),
