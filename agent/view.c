@@ -139,7 +139,9 @@ static struct bh_json *problems_json(const struct bh_view *v)
 /* Milliseconds to the microsecond: what is behind that is noise. */
 static double ms(uint64_t ns)
 {
-	return (double)(ns / 1000) / 1e3;
+	const uint64_t us = ns / BH_NS_PER_US;
+
+	return (double)us / 1e3;
 }
 
 static struct bh_json *apply_json(const struct bh_view *v)

@@ -165,17 +165,6 @@ struct bh_prefix bh_prefix_host(const struct bh_addr *a)
 	return (struct bh_prefix){ .addr = *a, .len = V6_BITS };
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int bh_mac_parse(const char *s, struct bh_mac *ret_mac)
 {
 	struct bh_mac m;
@@ -183,7 +172,7 @@ int bh_mac_parse(const char *s, struct bh_mac *ret_mac)
 	if (!s || strlen(s) != BH_MAC_STRLEN - 1)
 		return -EINVAL;
 	for (size_t i = 0; i < sizeof(m.b); i++) {
-		const int hi = hex_digit(s[3 * i]), lo = hex_digit(s[3 * i + 1]);
+		const int hi = bh_parse_hex_digit(s[3 * i]), lo = bh_parse_hex_digit(s[3 * i + 1]);
 		const char sep = i + 1 < sizeof(m.b) ? ':' : '\0';
 
 		if (hi < 0 || lo < 0 || s[3 * i + 2] != sep)

@@ -10,6 +10,7 @@
 
 #include "common/err.h"
 #include "common/json.h"
+#include "common/parse.h"
 #include "common/utf8.h"
 
 struct scan {
@@ -66,16 +67,11 @@ static int take_hex4(struct scan *s)
 	int v = 0;
 
 	for (int i = 0; i < 4; i++, s->pos++) {
-		const int c = peek(s);
+		const int c = peek(s), digit = c < 0 ? -1 : bh_parse_hex_digit((char)c);
 
-		if (c >= '0' && c <= '9')
-			v = v * 16 + c - '0';
-		else if (c >= 'a' && c <= 'f')
-			v = v * 16 + c - 'a' + 10;
-		else if (c >= 'A' && c <= 'F')
-			v = v * 16 + c - 'A' + 10;
-		else
+		if (digit < 0)
 			return -1;
+		v = v * 16 + digit;
 	}
 	return v;
 }

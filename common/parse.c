@@ -38,6 +38,17 @@ static size_t scan_digits(const char *s, uint64_t *ret_v, bool *ret_over)
 	return n;
 }
 
+int bh_parse_hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
 int bh_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret_v)
 {
 	uint64_t v;

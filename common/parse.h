@@ -8,6 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Value of a hexadecimal digit of either case, -1 if it is none. */
+int bh_parse_hex_digit(char c);
 /* Decimal digits only, in [@min, @max]. 0, -EINVAL or -ERANGE. */
 int bh_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *ret_v);
 /* "true" or "false". 0 or -EINVAL. */

@@ -96,11 +96,11 @@ struct bh_picture {
 };
 
 /*
- * Who owns what, by design.md section 4. Where the objects disagree the answer is the closed one:
- * a pod of a system namespace that a Tenant claims is CONFLICT, and so is an address of two live
- * pods (of one tenant, too); a Namespace that a syncer made is never matched by a selector;
- * addresses that the special table calls invalid are nobody's, and those that it calls link-local
- * or metadata are no pod's. 0 or -ENOMEM.
+ * Who owns what. Where the objects disagree the answer is the closed one: a pod of a system
+ * namespace that a Tenant claims is CONFLICT, and so is an address of two live pods (of one tenant,
+ * too); a Namespace that a syncer made is never matched by a selector; addresses that the special
+ * table calls invalid are nobody's, and those that it calls link-local or metadata are no pod's. 0
+ * or -ENOMEM.
  */
 int bh_model_derive(const struct bh_model *m, const struct bh_env *env,
 		    struct bh_picture **ret_picture);

@@ -257,7 +257,7 @@ def unfinished(tree):
 
 def machine_paths(tree):
     """no path of a developer's machine"""
-    return search(tree, re.compile(r"(^|[^\w.-])(/work/|/far" r"m/|/tmp/bri" r"ef|/home/\w)"),
+    return search(tree, re.compile(r"(^|[^\w.-])(/wo" r"rk/|/far" r"m/|/tmp/bri" r"ef|/home/\w)"),
                   "path of one machine", only=lambda p: p != "scripts/arch_rules.py")
 
 

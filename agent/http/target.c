@@ -5,17 +5,7 @@
 #include <string.h>
 
 #include "common/err.h"
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "common/parse.h"
 
 /* Decode percent escapes in place. */
 static int unescape(char *s, struct bh_err *err)
@@ -26,8 +16,8 @@ static int unescape(char *s, struct bh_err *err)
 		unsigned char c = (unsigned char)*s;
 
 		if (c == '%') {
-			const int hi = hex_digit(s[1]);
-			const int lo = hi < 0 ? -1 : hex_digit(s[2]);
+			const int hi = bh_parse_hex_digit(s[1]);
+			const int lo = hi < 0 ? -1 : bh_parse_hex_digit(s[2]);
 
 			if (lo < 0)
 				return bh_err_set(err, EINVAL, "request target: wrong %% escape");

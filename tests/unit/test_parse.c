@@ -48,6 +48,20 @@ static void parse_u64__table(void **state)
 	}
 }
 
+static void parse_hex_digit__every_byte__digits_only(void **state)
+{
+	static const char digits[] = "0123456789abcdef", upper[] = "ABCDEF";
+
+	(void)state;
+	for (int c = 0; c < 256; c++) {
+		const char *d = c ? strchr(digits, c) : NULL, *u = c ? strchr(upper, c) : NULL;
+
+		assert_int_equal(bh_parse_hex_digit((char)c), d	  ? d - digits
+							      : u ? u - upper + 10
+								  : -1);
+	}
+}
+
 static void parse_bool__two_words_only(void **state)
 {
 	static const char *const bad[] = { "", "True", "yes", "1", "true ", "falsee", NULL };
@@ -223,6 +237,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parse_u64__table),
+		cmocka_unit_test(parse_hex_digit__every_byte__digits_only),
 		cmocka_unit_test(parse_bool__two_words_only),
 		cmocka_unit_test(parse_duration_ms__table),
 		cmocka_unit_test(parse_cpu_milli__table),
