@@ -53,6 +53,19 @@ def udp_kpps(server, client):
     return (end["packets"] - end["lost_packets"]) / end["seconds"] / 1e3
 
 
+def rounds(out, daemon, a, b):
+    for _ in range(ROUNDS):
+        for how in ("without", "with"):
+            if how == "with":
+                daemon.start()
+                daemon.wait_endpoints(a, b)
+            out["tcp_gbit"][how].append(tcp_gbit(b, a))
+            out["udp64_kpps"][how].append(udp_kpps(b, a))
+            if how == "with":
+                daemon.stop()
+                subprocess.run(daemon.detach_command(), check=True)
+
+
 def measure(folder):
     out = {"tcp_gbit": {"with": [], "without": []}, "udp64_kpps": {"with": [], "without": []}}
     program = (BUILD / "bin" / "bulkheadd").resolve()
@@ -62,18 +75,10 @@ def measure(folder):
         daemon = agent.Agent(program, network.node, folder, bpffs / "bulkhead")
         daemon.write(manifests.of_node(network.node), manifests.tenant("acme", ["acme"]),
                      manifests.of_pod(a, "acme"), manifests.of_pod(b, "acme"))
-        for _ in range(ROUNDS):
-            for how in ("without", "with"):
-                if how == "with":
-                    daemon.start()
-                    daemon.wait_endpoints(a, b)
-                out["tcp_gbit"][how].append(tcp_gbit(b, a))
-                out["udp64_kpps"][how].append(udp_kpps(b, a))
-                if how == "with":
-                    daemon.stop()
-                    subprocess.run(network.node.command(
-                        program, "--detach", "--bpffs", bpffs / "bulkhead", "--state",
-                        Path(folder) / "state"), check=True)
+        try:
+            rounds(out, daemon, a, b)
+        finally:
+            daemon.stop()
     return out
 
 

@@ -76,11 +76,10 @@ def test_dead_daemon__still_enforces(world):
         agent.start()
 
 
-def test_detach__removes_everything_and_opens(world, bulkheadd):
+def test_detach__removes_everything_and_opens(world):
     agent, a, b, g = world
     bpffs = agent.argv[agent.argv.index("--bpffs") + 1]
-    detach = agent.node.command(bulkheadd.resolve(), "--detach", "--bpffs", bpffs, "--state",
-                                agent.folder / "state", "--socket", agent.socket)
+    detach = agent.detach_command()
     busy = subprocess.run(detach, capture_output=True, text=True, check=False)
     assert busy.returncode == 1
     assert "runs" in busy.stderr

@@ -81,6 +81,12 @@ class Agent:
     def kill(self):
         return self.stop(signal.SIGKILL)
 
+    def detach_command(self):
+        """argv that takes everything off the node again."""
+        at = {o: self.argv[self.argv.index(o) + 1] for o in ("--bpffs", "--state")}
+        return self.node.command(self.argv[0], "--detach", "--bpffs", at["--bpffs"], "--state",
+                                 at["--state"])
+
     def tail(self, lines=40):
         text = self.log.read_text(errors="replace") if self.log.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
