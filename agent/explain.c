@@ -151,10 +151,12 @@ static int ask_both(struct bh_pipeline *pl, const struct end *src, const struct 
 	}
 	if (r < 0)
 		return r;
-	bh_json_set_bool(ret_obj, "allowed", allowed);
+	/* nothing here was asked: neither yes nor no */
+	bh_json_set(ret_obj, "allowed",
+		    src->on_node || dst->on_node ? bh_json_new_bool(allowed) : bh_json_new_null());
 	if (!src->on_node && !dst->on_node)
 		bh_json_set_str(ret_obj, "note",
-				"neither end is filtered on this node: nothing here has a say");
+				"neither end is filtered on this node: ask where they are");
 	else if (!src->on_node != !dst->on_node)
 		bh_json_set_str(ret_obj, "note",
 				"one end is on this node; the other end's node may still refuse");

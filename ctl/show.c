@@ -275,7 +275,10 @@ int bh_show_explain(const struct bh_json *j, FILE *out)
 			word(out, " ", it, "peerTenant");
 		(void)fprintf(out, "%s\n", is_true(it, "grant") ? ", by a grant" : "");
 	}
-	(void)fprintf(out, "%s\n", is_true(j, "allowed") ? "allowed" : "denied");
+	(void)fprintf(out, "%s\n",
+		      bh_json_type(bh_json_get(j, "allowed")) == BH_JSON_NULL ? "not judged here"
+		      : is_true(j, "allowed")				      ? "allowed"
+									      : "denied");
 	if (note && *note) {
 		word(out, "", j, "note");
 		(void)fprintf(out, "\n");

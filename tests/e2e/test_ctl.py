@@ -161,6 +161,11 @@ def test_explain__ipv6_peer__asked_in_that_family(ctl, world):
     assert j["allowed"] is True
 
 
+def test_explain__neither_end_here__no_answer(ctl):
+    assert _json(ctl("explain", PUBLIC6, "2600::1", "-o", "json"))["allowed"] is None
+    assert "not judged here" in ctl("explain", PUBLIC6, "2600::1").stdout
+
+
 def test_explain__two_families__usage(ctl, world):
     _assert_refused(ctl("explain", world[1].ip4, PUBLIC6), 2, "family")
 
