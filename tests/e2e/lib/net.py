@@ -136,7 +136,10 @@ class Node(Netns):
             self.sysctl({"net/ipv4/ip_forward": 1, "net/ipv6/conf/all/forwarding": 1,
                          "net/ipv4/conf/all/rp_filter": 0, "net/ipv4/conf/default/rp_filter": 0})
             if wiring == "bridge":
-                self.ip("link add cni0 type bridge", "link set cni0 up",
+                # without an address of its own it would take a new port's, if that is lower, and
+                # pods would go on sending to the old one
+                self.ip(f"link add cni0 address 02:00:00:00:00:{index:02x} type bridge",
+                        "link set cni0 up",
                         f"addr add {self.gateway4}/24 dev cni0",
                         f"addr add {self.gateway6}/64 dev cni0 nodad")
             self.serve()
