@@ -12,6 +12,8 @@ struct bh_picture *bh_picture_free(struct bh_picture *p)
 		return NULL;
 	free(p->tenants);
 	free(p->pods);
+	free(p->services);
+	free(p->slices);
 	free(p->addrs);
 	free(p->cidrs);
 	free(p->cluster_cidrs);
@@ -124,7 +126,7 @@ int bh_model_derive(const struct bh_model *m, const struct bh_env *env,
 {
 	static int (*const steps[])(const struct bh_model *m, const struct bh_env *env,
 				    struct bh_picture *p) = { derive_pods, bh_derive_cidrs,
-							      bh_derive_addrs };
+							      bh_derive_addrs, bh_derive_services };
 	bh_auto(bh_picture_freep) struct bh_picture *p = calloc(1, sizeof(*p));
 	int r;
 

@@ -31,5 +31,7 @@ struct bh_claim bh_claims_pod(const struct bh_claims *c, struct bh_claim ns,
 int bh_derive_cidrs(const struct bh_model *m, const struct bh_env *env, struct bh_picture *p);
 /* Fill p->addrs from p->pods, p->cidrs and the objects. */
 int bh_derive_addrs(const struct bh_model *m, const struct bh_env *env, struct bh_picture *p);
+/* Fill p->services and p->slices, and add their addresses to p->addrs. The last step. */
+int bh_derive_services(const struct bh_model *m, const struct bh_env *env, struct bh_picture *p);
 /* What the prefixes alone say. */
 enum bh_class bh_cidrs_classify(const struct bh_picture *p, const struct bh_addr *a);

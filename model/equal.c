@@ -30,15 +30,32 @@ static bool pods_equal(const struct bh_pod *a, const struct bh_pod *b)
 	       addrs_equal(a->addrs, a->n_addrs, b->addrs, b->n_addrs);
 }
 
-static bool slices_equal(const struct bh_endpoint_slice *a, const struct bh_endpoint_slice *b)
+static bool ports_equal(const struct bh_service_port *a, size_t n_a,
+			const struct bh_service_port *b, size_t n_b)
 {
-	if (a->synced != b->synced || !bh_str_equal(a->service, b->service) ||
-	    !addrs_equal(a->addrs, a->n_addrs, b->addrs, b->n_addrs) || a->n_ports != b->n_ports)
+	if (n_a != n_b)
 		return false;
-	for (size_t i = 0; i < a->n_ports; i++)
-		if (a->ports[i].proto != b->ports[i].proto || a->ports[i].port != b->ports[i].port)
+	for (size_t i = 0; i < n_a; i++)
+		if (a[i].proto != b[i].proto || a[i].port != b[i].port ||
+		    strcmp(a[i].name, b[i].name) != 0)
 			return false;
 	return true;
+}
+
+static bool services_equal(const struct bh_service *a, const struct bh_service *b)
+{
+	return a->synced == b->synced &&
+	       addrs_equal(a->cluster_ips, a->n_cluster_ips, b->cluster_ips, b->n_cluster_ips) &&
+	       addrs_equal(a->external, a->n_external, b->external, b->n_external) &&
+	       ports_equal(a->ports, a->n_ports, b->ports, b->n_ports);
+}
+
+static bool slices_equal(const struct bh_endpoint_slice *a, const struct bh_endpoint_slice *b)
+{
+	return a->synced == b->synced && a->opaque == b->opaque &&
+	       bh_str_equal(a->service, b->service) &&
+	       addrs_equal(a->addrs, a->n_addrs, b->addrs, b->n_addrs) &&
+	       ports_equal(a->ports, a->n_ports, b->ports, b->n_ports);
 }
 
 static bool nodes_equal(const struct bh_node *a, const struct bh_node *b)
@@ -105,9 +122,7 @@ bool bh_object_equal(const struct bh_object *a, const struct bh_object *b)
 	case BH_KIND_POD:
 		return pods_equal(&a->pod, &b->pod);
 	case BH_KIND_SERVICE:
-		return a->service.synced == b->service.synced &&
-		       addrs_equal(a->service.cluster_ips, a->service.n_cluster_ips,
-				   b->service.cluster_ips, b->service.n_cluster_ips);
+		return services_equal(&a->service, &b->service);
 	case BH_KIND_ENDPOINTSLICE:
 		return slices_equal(&a->slice, &b->slice);
 	case BH_KIND_NODE:

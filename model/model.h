@@ -65,14 +65,39 @@ struct bh_pic_pod {
 	bool unisolatable;  /* a tenant's pod with hostNetwork */
 };
 
+#define BH_NO_SERVICE UINT32_MAX
+
+/*
+ * A Service, and what it is by its backends: TENANT, SYSTEM or UNASSIGNED if every address in every
+ * slice is a live pod of that one owner, MIXED if not, UNKNOWN without any backend.
+ */
+struct bh_pic_service {
+	const struct bh_object *obj;
+	enum bh_class cls;
+	uint32_t tenant; /* for TENANT */
+	bool claimed;	 /* its namespace is a tenant's, or a syncer made it: a tenant writes it */
+	size_t slice;	 /* its first in the picture's slices */
+	size_t n_slices;
+};
+
 /* One address and all that it is; the datapath ranks base class, dns and apiserver by port. */
 struct bh_pic_addr {
 	struct bh_addr addr;
-	enum bh_class cls;  /* NODE, CONFLICT, TENANT, SYSTEM, UNASSIGNED, UNPROTECTED, UNKNOWN */
+	enum bh_class cls;  /* a node's, a pod's or a Service's, else by its prefix */
 	uint32_t tenant;    /* for TENANT */
 	bool dns;	    /* class dns on port 53 */
 	bool apiserver_any; /* ClusterIP of default/kubernetes: every port that it serves */
 	uint16_t apiserver_ports[2]; /* host order, 0 = none */
+	bool cluster_ip;	     /* a ClusterIP: cls and tenant are its Services' */
+	/*
+	 * An external address of Services: it is what it is, but may only be sent to by the one
+	 * owner of all their backends, since kube-proxy catches it (CVE-2020-8554). MIXED: by
+	 * nobody.
+	 */
+	bool external;
+	enum bh_class owner;
+	uint32_t owner_tenant; /* for owner TENANT */
+	uint32_t service;      /* which one, of both kinds; BH_NO_SERVICE for none or several */
 };
 
 struct bh_pic_cidr {
@@ -87,7 +112,12 @@ struct bh_picture {
 	size_t n_tenants;
 	struct bh_pic_pod *pods; /* by namespace, name */
 	size_t n_pods;
-	struct bh_pic_addr *addrs; /* by address, unique */
+	struct bh_pic_service *services; /* by namespace, name */
+	size_t n_services;
+	const struct bh_object **slices; /* EndpointSlices by namespace, Service, name */
+	size_t n_slices;
+	size_t n_external_left_out; /* external addresses of Services beyond our bound */
+	struct bh_pic_addr *addrs;  /* by address, unique */
 	size_t n_addrs;
 	struct bh_pic_cidr *cidrs; /* by prefix, unique: special ranges and clusterCIDRs */
 	size_t n_cidrs;
@@ -110,6 +140,9 @@ BH_DEFINE_AUTO(struct bh_picture, bh_picture_free)
 /* The pod at "namespace/name", or NULL. */
 const struct bh_pic_pod *bh_picture_pod(const struct bh_picture *p, const char *ns,
 					const char *name);
+/* The Service at "namespace/name", or NULL. */
+const struct bh_pic_service *bh_picture_service(const struct bh_picture *p, const char *ns,
+						const char *name);
 const struct bh_pic_addr *bh_picture_addr(const struct bh_picture *p, const struct bh_addr *a);
 /* The base class of any address: its own entry's, else its longest prefix', else WORLD_PUBLIC. */
 enum bh_class bh_picture_classify(const struct bh_picture *p, const struct bh_addr *a);

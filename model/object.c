@@ -355,6 +355,8 @@ static void free_contents(struct bh_object *o)
 		break;
 	case BH_KIND_SERVICE:
 		free(o->service.cluster_ips);
+		free(o->service.external);
+		free(o->service.ports);
 		break;
 	case BH_KIND_ENDPOINTSLICE:
 		free(o->slice.service);

@@ -79,23 +79,34 @@ struct bh_pod {
 	size_t n_addrs;
 };
 
+#define BH_PORT_NAME_MAX 64 /* a DNS label and a NUL */
+
+/* A port of a Service, or of the endpoints in a slice: the name says which belong together. */
+struct bh_service_port {
+	uint8_t proto; /* IPPROTO_* */
+	uint16_t port; /* host order */
+	char name[BH_PORT_NAME_MAX];
+};
+
 struct bh_service {
 	bool synced;
 	struct bh_addr *cluster_ips; /* "None" left out */
 	size_t n_cluster_ips;
-};
-
-struct bh_slice_port {
-	uint8_t proto; /* IPPROTO_* */
-	uint16_t port; /* host order */
+	/* spec.externalIPs, then status.loadBalancer.ingress[].ip: where kube-proxy catches
+	 * packets, too. Whoever may write a Service may write these; as given, with duplicates */
+	struct bh_addr *external;
+	size_t n_external;
+	struct bh_service_port *ports;
+	size_t n_ports;
 };
 
 struct bh_endpoint_slice {
 	bool synced;
 	char *service; /* label kubernetes.io/service-name, NULL if absent */
+	bool opaque;   /* there is more than addrs says: of type FQDN, or beyond our bounds */
 	struct bh_addr *addrs;
 	size_t n_addrs;
-	struct bh_slice_port *ports;
+	struct bh_service_port *ports;
 	size_t n_ports;
 };
 

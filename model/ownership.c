@@ -170,7 +170,10 @@ static void add_api_port(struct bh_pic_addr *out, uint16_t port)
 /* All that was said about one address, as one entry. */
 static struct bh_pic_addr merge(const struct bh_picture *p, const struct saying *v, size_t n)
 {
-	struct bh_pic_addr out = { .addr = v->addr, .tenant = BH_NO_TENANT };
+	struct bh_pic_addr out = { .addr = v->addr,
+				   .tenant = BH_NO_TENANT,
+				   .owner_tenant = BH_NO_TENANT,
+				   .service = BH_NO_SERVICE };
 	const struct saying *pod = NULL;
 	size_t n_pods = 0;
 	bool node = false;

@@ -163,10 +163,28 @@ static void dump_addr(struct bh_buf *b, const struct bh_picture *p, const struct
 {
 	char text[BH_ADDR_STRLEN];
 
-	bh_buf_printf(b, "addr %s %s %s%s%s ports=%u,%u\n", bh_addr_str(&a->addr, text),
+	bh_buf_printf(b, "addr %s %s %s%s%s ports=%u,%u%s", bh_addr_str(&a->addr, text),
 		      bh_test_class_name(a->cls), tenant_name(p, a->tenant), a->dns ? " dns" : "",
 		      a->apiserver_any ? " apiserver" : "", a->apiserver_ports[0],
-		      a->apiserver_ports[1]);
+		      a->apiserver_ports[1], a->cluster_ip ? " cluster-ip" : "");
+	if (a->external)
+		bh_buf_printf(b, " external=%s(%s)", bh_test_class_name(a->owner),
+			      tenant_name(p, a->owner_tenant));
+	if (a->service != BH_NO_SERVICE)
+		bh_buf_printf(b, " of %s/%s", p->services[a->service].obj->key.ns,
+			      p->services[a->service].obj->key.name);
+	bh_buf_printf(b, "\n");
+}
+
+static void dump_service(struct bh_buf *b, const struct bh_picture *p,
+			 const struct bh_pic_service *s)
+{
+	bh_buf_printf(b, "service %s/%s %s %s%s:", s->obj->key.ns, s->obj->key.name,
+		      bh_test_class_name(s->cls), tenant_name(p, s->tenant),
+		      s->claimed ? " claimed" : "");
+	for (size_t i = 0; i < s->n_slices; i++)
+		bh_buf_printf(b, " %s", p->slices[s->slice + i]->key.name);
+	bh_buf_printf(b, "\n");
 }
 
 char *bh_test_picture_dump(const struct bh_picture *p)
@@ -179,6 +197,8 @@ char *bh_test_picture_dump(const struct bh_picture *p)
 			      p->tenants[i].n_pods, p->tenants[i].n_local_pods);
 	for (size_t i = 0; i < p->n_pods; i++)
 		dump_pod(&b, p, &p->pods[i]);
+	for (size_t i = 0; i < p->n_services; i++)
+		dump_service(&b, p, &p->services[i]);
 	for (size_t i = 0; i < p->n_addrs; i++)
 		dump_addr(&b, p, &p->addrs[i]);
 	for (size_t i = 0; i < p->n_cidrs; i++)

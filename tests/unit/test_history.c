@@ -80,6 +80,21 @@ static const char *const universe[][MAX_VARIANTS] = {
 		"endpoints: [{addresses: [198.51.100.2]}], ports: [{port: 443}, {port: 80}]") },
 	{ SLICE("default", "kubernetes-2", "kubernetes",
 		"endpoints: [{addresses: [198.51.100.2, 10.0.0.3]}], ports: [{port: 7443}]") },
+	{ SERVICE("a", "web", "clusterIP: 10.96.0.20"),
+	  SERVICE("a", "web",
+		  "clusterIP: 10.96.0.20, externalIPs: [8.8.8.8, 10.0.0.5, 10.96.0.10]"),
+	  SERVICE("a", "web", "clusterIP: 10.0.0.1, externalIPs: [10.96.0.21]") },
+	{ SERVICE("b", "web", "clusterIP: 10.96.0.21, externalIPs: [8.8.8.8]"),
+	  SERVICE("b", "web", "clusterIP: 10.96.0.20") },
+	{ SLICE("a", "web-1", "web", "endpoints: [{addresses: [10.0.0.1]}]"),
+	  SLICE("a", "web-1", "web",
+		"endpoints: [{addresses: [10.0.0.1]}, {addresses: [10.0.0.2]}]"),
+	  SLICE("a", "web-1", "other", "endpoints: [{addresses: [10.0.0.1]}]"),
+	  SLICE("a", "web-1", "web", "endpoints: []") },
+	{ SLICE("a", "web-0", "web", "endpoints: [{addresses: [10.0.0.5]}]"),
+	  SLICE("a", "web-0", "web", "endpoints: [{addresses: [10.0.0.4]}]") },
+	{ SLICE("b", "web", "web", "endpoints: [{addresses: [10.0.0.1]}, {addresses: [10.0.0.6]}]"),
+	  SLICE("b", "web", "web", "endpoints: [{addresses: [10.0.0.3]}]") },
 };
 #define N_OBJECTS N(universe)
 

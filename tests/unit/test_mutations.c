@@ -41,9 +41,11 @@ static const char *const docs[] = {
 	"[{type: InternalIP, address: 10.0.0.1}], conditions: [{type: BulkheadReady, status: "
 	"'True'}]}}",
 	"{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: {name: s, labels: {a: b}}, "
-	"addressType: IPv4, endpoints: [{addresses: [10.0.0.5]}], ports: [{port: 53, protocol: UDP}]}",
+	"addressType: IPv4, endpoints: [{addresses: [10.0.0.5]}], ports: [{name: a, port: 53, protocol: "
+	"UDP}]}",
 	"{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {clusterIP: 10.96.0.10, clusterIPs: "
-	"[10.96.0.10]}}",
+	"[10.96.0.10], externalIPs: [192.0.2.1], ports: [{name: a, port: 1, protocol: TCP}]}, status: "
+	"{loadBalancer: {ingress: [{ip: 192.0.2.2}, {hostname: a}]}}}",
 };
 
 static uint32_t next(uint32_t *seed, uint32_t below)

@@ -249,6 +249,61 @@ static void decode__slice__addresses_and_ports(void **state)
 	assert_int_equal(fqdn->slice.n_addrs, 0);
 }
 
+static void decode__service__all_its_addresses_and_ports(void **state)
+{
+	OBJECT(o,
+	       "{apiVersion: v1, kind: Service, metadata: {name: s}, spec: {clusterIP: 10.96.0.1, "
+	       "clusterIPs: [010.96.0.01, 'fd00::1'], externalIPs: [192.0.2.1, 192.0.2.1, "
+	       "'::ffff:192.0.2.2'], loadBalancerIP: 192.0.2.9, ports: [{name: a, port: 80, targetPort: "
+	       "web}, {port: 53, protocol: UDP}]}, status: {loadBalancer: {ingress: [{hostname: "
+	       "a.example}, {ip: ''}, {ip: 192.0.2.3}]}}}");
+	static const char *const external[] = { "192.0.2.1", "192.0.2.1", "192.0.2.2",
+						"192.0.2.3" };
+	char text[BH_ADDR_STRLEN];
+
+	(void)state;
+	assert_int_equal(o->service.n_cluster_ips, 2);
+	assert_string_equal(bh_addr_str(&o->service.cluster_ips[0], text), "10.96.0.1");
+	assert_int_equal(o->service.n_external, N(external));
+	for (size_t i = 0; i < N(external); i++)
+		assert_string_equal(bh_addr_str(&o->service.external[i], text), external[i]);
+	assert_int_equal(o->service.n_ports, 2);
+	assert_string_equal(o->service.ports[0].name, "a");
+	assert_int_equal(o->service.ports[0].port, 80);
+	assert_int_equal(o->service.ports[1].proto, IPPROTO_UDP);
+	assert_string_equal(o->service.ports[1].name, "");
+}
+
+/* Whatever a slice holds beyond what is read would be a backend that nobody counted. */
+static void decode__slice_beyond_bounds__opaque(void **state)
+{
+	static const struct {
+		unsigned int endpoints, addrs;
+		bool opaque;
+	} rows[] = { { 1000, 1, false }, { 1001, 1, true }, { 1, 8, false },
+		     { 1, 9, true },	 { 250, 8, false }, { 251, 8, true } };
+
+	(void)state;
+	for (size_t i = 0; i < N(rows); i++) {
+		bh_autofree char *text = calloc(1, 100000);
+		bh_auto(bh_object_freep) struct bh_object *o = NULL;
+		size_t n;
+
+		n = (size_t)sprintf(
+			text, "{apiVersion: discovery.k8s.io/v1, kind: EndpointSlice, metadata: "
+			      "{name: s}, addressType: IPv4, endpoints: [");
+		for (unsigned int e = 0; e < rows[i].endpoints; e++) {
+			n += (size_t)sprintf(text + n, "{addresses: [");
+			for (unsigned int a = 0; a < rows[i].addrs; a++)
+				n += (size_t)sprintf(text + n, "10.0.0.%u, ", a);
+			n += (size_t)sprintf(text + n, "]}, ");
+		}
+		(void)sprintf(text + n, "]}");
+		o = bh_test_object(text);
+		assert_int_equal(o->slice.opaque, rows[i].opaque);
+	}
+}
+
 static void decode__headless_service__no_address(void **state)
 {
 	OBJECT(o, "{apiVersion: v1, kind: Service, metadata: {name: s, labels: {a: b, "
@@ -390,6 +445,8 @@ int main(void)
 		cmocka_unit_test(decode__node__readiness_ranges_and_host_addresses),
 		cmocka_unit_test(decode__node__tunnel_addresses_of_cnis),
 		cmocka_unit_test(decode__slice__addresses_and_ports),
+		cmocka_unit_test(decode__service__all_its_addresses_and_ports),
+		cmocka_unit_test(decode__slice_beyond_bounds__opaque),
 		cmocka_unit_test(decode__headless_service__no_address),
 		cmocka_unit_test(decode__bad_fields__einval_with_path),
 		cmocka_unit_test(decode__tenant__strict_outside_of_its_spec_too),

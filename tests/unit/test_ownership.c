@@ -243,7 +243,7 @@ static void derive__cluster_dns__flags_service_and_endpoints(void **state)
 	assert_string_equal(bh_test_addr_is(p, "10.0.0.2"), "system");
 	a = bh_test_addr("10.96.0.10");
 	assert_true(bh_picture_addr(p, &a)->dns);
-	assert_string_equal(bh_test_addr_is(p, "10.96.0.10"), "unknown");
+	assert_string_equal(bh_test_addr_is(p, "10.96.0.10"), "mixed");
 	assert_string_equal(bh_test_addr_is(p, "10.0.9.9"), "unknown");
 	assert_string_equal(bh_test_addr_is(p, "192.0.2.53"), "world_private");
 	assert_string_equal(bh_test_addr_is(p, "169.254.20.10"), "world_linklocal");
@@ -274,7 +274,9 @@ static void derive__forged_dns_service__flags_nothing(void **state)
 		bh_test_put(m,
 			    SLICE("acme", "s", "kube-dns") "endpoints: [{addresses: [10.0.0.1]}]}");
 		p = bh_test_derive(m, &env);
-		assert_int_equal(p->n_addrs, 0);
+		for (size_t k = 0; k < p->n_addrs; k++)
+			assert_false(p->addrs[k].dns);
+		assert_string_equal(bh_test_addr_is(p, "10.0.0.1"), "nobody's");
 	}
 }
 
