@@ -17,7 +17,7 @@
 #include "bpf/reasons.h"
 #include "model/class.h"
 
-#define BH_ABI_VERSION 1
+#define BH_ABI_VERSION 2
 
 /* Tenant numbers: allocated once, never reused while the id map lives. */
 #define BH_TENANT_NONE 0       /* no endpoint, no tenant */
@@ -59,12 +59,19 @@ _Static_assert(sizeof(struct bh_abi_addr_key) == 16, "bh_abi_addr_key layout");
 
 #define BH_ADDR_DNS 0x1		  /* class dns on port 53 */
 #define BH_ADDR_APISERVER_ANY 0x2 /* class apiserver on every port */
+#define BH_ADDR_SERVICE 0x4	  /* a ClusterIP: bh_services may hold grants */
+/*
+ * An external address of Services, where kube-proxy catches packets: MIXED to all but the one owner
+ * of what is behind it. bh_services may hold grants.
+ */
+#define BH_ADDR_EXTERNAL 0x8
 
 struct bh_abi_addr {
-	__u32 tenant;	    /* for class TENANT */
-	__u8 cls;	    /* enum bh_class: on every port without a class of its own */
-	__u8 flags;	    /* BH_ADDR_* */
-	__u8 pad[2];	    /* must be zero */
+	__u32 tenant; /* for class TENANT; with EXTERNAL for owner TENANT */
+	__u8 cls;     /* enum bh_class: on every port without a class of its own */
+	__u8 flags;   /* BH_ADDR_* */
+	__u8 owner;   /* with EXTERNAL: enum bh_class, TENANT, UNASSIGNED, ... or MIXED; else 0 */
+	__u8 pad;     /* must be zero */
 	__u16 api_ports[2]; /* BE; class apiserver on these; 0 = none */
 };
 _Static_assert(sizeof(struct bh_abi_addr) == 12, "bh_abi_addr layout");
@@ -99,6 +106,18 @@ struct bh_abi_peer_key {
 	__u8 pad[2];	   /* must be zero */
 };
 _Static_assert(sizeof(struct bh_abi_peer_key) == 12, "bh_abi_peer_key layout");
+
+/*
+ * bh_services: hash -> which ports a grant towards a Service opens: at an address of the Service
+ * (EGRESS), and at an unassigned pod behind it (INGRESS).
+ */
+struct bh_abi_service_key {
+	__u32 tenant;  /* whose grant, in both directions */
+	__u8 dir;      /* BH_DIR_* */
+	__u8 pad[3];   /* must be zero */
+	__u8 addr[16]; /* BE, of the side that is opened to */
+};
+_Static_assert(sizeof(struct bh_abi_service_key) == 24, "bh_abi_service_key layout");
 
 /*
  * bh_world: LPM trie -> which ports the cidr grants of one tenant open, per prefix. The tenant and

@@ -85,6 +85,8 @@ int bh_policy_map_fd(const struct bh_datapath *dp, enum bh_policy_map m)
 		return bpf_map__fd(dp->skel->maps.bh_peers);
 	case BH_PM_WORLD:
 		return bpf_map__fd(dp->skel->maps.bh_world);
+	case BH_PM_SERVICES:
+		return bpf_map__fd(dp->skel->maps.bh_services);
 	case BH_PM_MAX_:
 		break;
 	}

@@ -165,10 +165,12 @@ static void plans_done(struct map_plan (*pl)[BH_PM_MAX_])
  */
 static int write_maps(struct run *run, const struct bh_policy *want)
 {
-	static const enum bh_policy_map closing[] = { BH_PM_PEERS, BH_PM_ENDPOINTS, BH_PM_ADDRS };
+	static const enum bh_policy_map closing[] = { BH_PM_SERVICES, BH_PM_PEERS, BH_PM_ENDPOINTS,
+						      BH_PM_ADDRS };
 	static const enum bh_policy_map pointed_at[] = { BH_PM_PORTSETS, BH_PM_TENANTS };
 	static const enum bh_policy_map tries[] = { BH_PM_WORLD, BH_PM_CIDRS };
-	static const enum bh_policy_map opening[] = { BH_PM_ADDRS, BH_PM_ENDPOINTS, BH_PM_PEERS };
+	static const enum bh_policy_map opening[] = { BH_PM_ADDRS, BH_PM_ENDPOINTS, BH_PM_PEERS,
+						      BH_PM_SERVICES };
 	__attribute__((__cleanup__(plans_done))) struct map_plan pl[BH_PM_MAX_] = { 0 };
 	int r = 0;
 

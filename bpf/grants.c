@@ -2,7 +2,6 @@
 #include "bpf/grants.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,32 +20,18 @@ struct side {
 	size_t n;
 };
 
-static void problem(struct bh_policy *p, const char *tenant, const char *text)
-{
-	struct bh_policy_problem *pr;
-
-	if (p->n_problems == BH_POLICY_MAX_PROBLEMS)
-		return;
-	pr = &p->problems[p->n_problems++];
-	(void)snprintf(pr->tenant, sizeof(pr->tenant), "%s", tenant);
-	(void)snprintf(pr->text, sizeof(pr->text), "%s", text);
-}
-
-/* Close the set and put it into PORTSETS. 1 with an id, 0 if it is empty or cannot be expressed. */
-static int publish(struct bh_policy *p, const struct side *s, struct bh_portset_builder *b,
-		   uint64_t *ret_id)
+int bh_grants_publish(struct bh_policy *p, const char *tenant, uint8_t dir,
+		      struct bh_portset_builder *b, uint64_t *ret_id)
 {
 	struct bh_abi_portset set;
-	char text[128];
 	int r;
 
 	r = bh_portset_finish(b, ret_id, &set);
 	if (r == -E2BIG) {
-		(void)snprintf(
-			text, sizeof(text),
+		bh_policy_problem(
+			p, tenant,
 			"spec.network.%s: over %d separate port ranges for one peer, not granted",
-			s->dir == BH_DIR_EGRESS ? "egress" : "ingress", BH_PORTSET_MAX);
-		problem(p, s->tenant->name, text);
+			dir == BH_DIR_EGRESS ? "egress" : "ingress", BH_PORTSET_MAX);
 		*ret_id = BH_PORTS_NONE;
 		return 0;
 	}
@@ -113,7 +98,7 @@ static int compile_peers(struct bh_policy *p, const struct side *s, const struct
 			return r;
 		if (seen)
 			continue;
-		r = publish(p, s, &b, &id);
+		r = bh_grants_publish(p, s->tenant->name, s->dir, &b, &id);
 		if (r > 0)
 			r = bh_table_add(&p->maps[BH_PM_PEERS], &key, &id);
 		if (r < 0)
@@ -219,7 +204,7 @@ static int compile_world(struct bh_policy *p, const struct side *s)
 				r = bh_portset_add(&b, &s->v[k]);
 		}
 		if (r >= 0)
-			r = publish(p, s, &b, &id);
+			r = bh_grants_publish(p, s->tenant->name, s->dir, &b, &id);
 		/* an empty set is an entry too: it must hide the shorter prefix */
 		if (r >= 0)
 			r = add_world(p, s, &v[i], id);
@@ -241,8 +226,8 @@ int bh_grants_compile(struct bh_policy *p, const struct bh_picture *pic, const s
 		};
 
 		if (!id) {
-			problem(p, t->name,
-				"no number left for this tenant: its pods reach nothing");
+			bh_policy_problem(p, t->name,
+					  "no number left for this tenant: its pods reach nothing");
 			continue;
 		}
 		for (size_t k = 0; k < sizeof(sides) / sizeof(sides[0]); k++) {

@@ -34,6 +34,7 @@ union ip16 {
 struct pkt_state {
 	union ip16 saddr, daddr; /* once parsed */
 	union ip16 ask;		 /* ask_neighbour: may the endpoint know this address? */
+	union ip16 judged;	 /* verdict: the address that the peer is judged by */
 	__u32 generation;	 /* of the policy, read before anything is looked up */
 	__u32 l4_off;		 /* of the L4 header in the frame */
 	__u32 l4_len;		 /* bytes from there to the end of the IP packet */
@@ -76,6 +77,11 @@ struct pkt {
 inline_step union ip16 *pkt_remote(struct pkt *p)
 {
 	return p->dir == BH_DIR_EGRESS ? &p->s->daddr : &p->s->saddr;
+}
+
+inline_step union ip16 *pkt_local(struct pkt *p)
+{
+	return p->dir == BH_DIR_EGRESS ? &p->s->saddr : &p->s->daddr;
 }
 
 inline_step int ip16_equal(const union ip16 *a, const __u8 *b)

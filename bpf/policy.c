@@ -3,10 +3,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bpf/grants.h"
+#include "bpf/service_grants.h"
 #include "model/tenant.h"
 
 _Static_assert((int)BH_MODE_ENFORCE == 0 && (int)BH_MODE_AUDIT == 1 && (int)BH_MODE_OFF == 2,
@@ -35,6 +38,20 @@ struct bh_policy *bh_policy_free(struct bh_policy *p)
 		bh_table_done(&p->maps[i]);
 	free(p);
 	return NULL;
+}
+
+void bh_policy_problem(struct bh_policy *p, const char *tenant, const char *fmt, ...)
+{
+	struct bh_policy_problem *pr;
+	va_list ap;
+
+	if (p->n_problems == BH_POLICY_MAX_PROBLEMS)
+		return;
+	pr = &p->problems[p->n_problems++];
+	(void)snprintf(pr->tenant, sizeof(pr->tenant), "%s", tenant);
+	va_start(ap, fmt);
+	(void)vsnprintf(pr->text, sizeof(pr->text), fmt, ap);
+	va_end(ap);
 }
 
 /* The tenant's number; 0 for none, or for a tenant that could get none. */
@@ -71,7 +88,10 @@ static int add_addrs(struct bh_policy *p, const struct bh_picture *pic, const st
 		struct bh_abi_addr v = {
 			.cls = (uint8_t)a->cls,
 			.flags = (uint8_t)((a->dns ? BH_ADDR_DNS : 0) |
-					   (a->apiserver_any ? BH_ADDR_APISERVER_ANY : 0)),
+					   (a->apiserver_any ? BH_ADDR_APISERVER_ANY : 0) |
+					   (a->cluster_ip ? BH_ADDR_SERVICE : 0) |
+					   (a->external ? BH_ADDR_EXTERNAL : 0)),
+			.owner = a->external ? (uint8_t)a->owner : 0,
 			.api_ports = { htons(a->apiserver_ports[0]), htons(a->apiserver_ports[1]) },
 		};
 
@@ -79,6 +99,11 @@ static int add_addrs(struct bh_policy *p, const struct bh_picture *pic, const st
 			v.tenant = number_of(pic, ids, a->tenant);
 			if (!v.tenant)
 				v.cls = BH_CLASS_CONFLICT;
+		}
+		if (a->external && a->owner == BH_CLASS_TENANT) {
+			v.tenant = number_of(pic, ids, a->owner_tenant);
+			if (!v.tenant)
+				v.owner = BH_CLASS_MIXED;
 		}
 		r = bh_table_add(&p->maps[BH_PM_ADDRS], a->addr.b, &v);
 	}
@@ -231,6 +256,8 @@ int bh_policy_build(const struct bh_picture *pic, const struct bh_ids *ids,
 		r = add_endpoints(p, pic, ids, ifs);
 	if (r >= 0)
 		r = bh_grants_compile(p, pic, ids);
+	if (r >= 0)
+		r = bh_service_grants_compile(p, pic, ids);
 	if (r < 0)
 		return r;
 	bh_table_order(&p->maps[BH_PM_ADDRS]);

@@ -24,7 +24,8 @@
 	X(ADDRS, struct bh_abi_addr_key, struct bh_abi_addr, "bh_addrs")                           \
 	X(ENDPOINTS, uint32_t, struct bh_abi_endpoint, "bh_endpoints")                             \
 	X(PEERS, struct bh_abi_peer_key, uint64_t, "bh_peers")                                     \
-	X(WORLD, struct bh_abi_world_key, uint64_t, "bh_world")
+	X(WORLD, struct bh_abi_world_key, uint64_t, "bh_world")                                    \
+	X(SERVICES, struct bh_abi_service_key, uint64_t, "bh_services")
 
 enum bh_policy_map {
 #define X(id, ...) BH_PM_##id,
@@ -57,4 +58,8 @@ int bh_policy_new(struct bh_policy **ret_policy);
 int bh_policy_build(const struct bh_picture *pic, const struct bh_ids *ids,
 		    const struct bh_ifs *ifs, struct bh_policy **ret_policy);
 struct bh_policy *bh_policy_free(struct bh_policy *p);
+
+/* For the steps of bh_policy_build(): note a problem, while there is room. */
+void bh_policy_problem(struct bh_policy *p, const char *tenant, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 BH_DEFINE_AUTO(struct bh_policy, bh_policy_free)

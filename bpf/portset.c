@@ -9,29 +9,33 @@
 #define FNV64_BASIS UINT64_C(0xcbf29ce484222325)
 #define FNV64_PRIME UINT64_C(0x100000001b3)
 
+int bh_portset_add_range(struct bh_portset_builder *b, const struct bh_port_range *p)
+{
+	if (b->n == b->cap) {
+		const size_t cap = b->cap ? b->cap * 2 : 16;
+		struct bh_abi_port_range *v = reallocarray(b->v, cap, sizeof(*v));
+
+		if (!v)
+			return -ENOMEM;
+		b->v = v;
+		b->cap = cap;
+	}
+	b->v[b->n++] = (struct bh_abi_port_range){
+		.lo = (uint32_t)p->proto << 16 | (p->proto == IPPROTO_ICMP ? 0 : p->lo),
+		.hi = (uint32_t)p->proto << 16 | (p->proto == IPPROTO_ICMP ? 0xffff : p->hi),
+	};
+	return 0;
+}
+
 int bh_portset_add(struct bh_portset_builder *b, const struct bh_grant *g)
 {
+	int r = 0;
+
 	if (g->any_port)
 		b->any = true;
-	for (size_t i = 0; i < g->n_ports; i++) {
-		const struct bh_port_range *p = &g->ports[i];
-
-		if (b->n == b->cap) {
-			const size_t cap = b->cap ? b->cap * 2 : 16;
-			struct bh_abi_port_range *v = reallocarray(b->v, cap, sizeof(*v));
-
-			if (!v)
-				return -ENOMEM;
-			b->v = v;
-			b->cap = cap;
-		}
-		b->v[b->n++] = (struct bh_abi_port_range){
-			.lo = (uint32_t)p->proto << 16 | (p->proto == IPPROTO_ICMP ? 0 : p->lo),
-			.hi = (uint32_t)p->proto << 16 |
-			      (p->proto == IPPROTO_ICMP ? 0xffff : p->hi),
-		};
-	}
-	return 0;
+	for (size_t i = 0; i < g->n_ports && r == 0; i++)
+		r = bh_portset_add_range(b, &g->ports[i]);
+	return r;
 }
 
 static int range_cmp(const void *a, const void *b)

@@ -20,6 +20,8 @@ struct bh_portset_builder {
 
 /* Add the ports of one grant. 0 or -ENOMEM. */
 int bh_portset_add(struct bh_portset_builder *b, const struct bh_grant *g);
+/* Add one range. 0 or -ENOMEM. */
+int bh_portset_add_range(struct bh_portset_builder *b, const struct bh_port_range *range);
 
 /*
  * The id of what was added: BH_PORTS_ANY, BH_PORTS_NONE, or a hash with *ret_set filled in.

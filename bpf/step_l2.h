@@ -51,6 +51,27 @@ inline_step __u8 ask_neighbour(struct pkt *p, const union ip16 *a, __u8 reason)
 }
 
 /*
+ * May @tenant talk to an unassigned pod, because it is behind a Service? @own: the pod is the
+ * endpoint itself, else it is the one that is asked for.
+ */
+inline_step int is_service_pair(struct pkt *p, __u32 tenant, int own)
+{
+	struct bh_abi_service_key key = { .tenant = tenant, .dir = BH_DIR_INGRESS };
+	const struct bh_abi_endpoint *ep = p->ep;
+	union ip16 v4;
+	__be32 ip4;
+
+	if (own && ip16_is_mapped(&p->s->ask)) {
+		__builtin_memcpy(&ip4, ep->ip4, 4);
+		ip16_from_v4(&v4, ip4);
+		__builtin_memcpy(key.addr, v4.b, 16);
+	} else {
+		__builtin_memcpy(key.addr, own ? ep->ip6 : p->s->ask.b, 16);
+	}
+	return bpf_map_lookup_elem(&bh_services, &key) != NULL;
+}
+
+/*
  * Could any verdict, in either direction, let the endpoint talk with the address in p->s->ask?
  * Judged in one place for all link protocols: every copy would be verified again.
  */
@@ -70,8 +91,15 @@ inline_step __u8 step_neighbour(struct pkt *p)
 	/* a gateway may be link-local and no address of this host (169.254.1.1 with proxy ARP) */
 	if (peer.cls == BH_CLASS_SYSTEM || peer.cls == BH_CLASS_WORLD_LINKLOCAL)
 		return 0;
-	if (!is_tenant_role(ep->role))
-		return peer.cls == BH_CLASS_UNASSIGNED ? 0 : p->s->ask_neighbour;
+	if (!is_tenant_role(ep->role)) {
+		if (peer.cls == BH_CLASS_UNASSIGNED)
+			return 0;
+		return peer.cls == BH_CLASS_TENANT && is_service_pair(p, peer.tenant, 1)
+			       ? 0
+			       : p->s->ask_neighbour;
+	}
+	if (peer.cls == BH_CLASS_UNASSIGNED)
+		return is_service_pair(p, ep->tenant, 0) ? 0 : p->s->ask_neighbour;
 	if (peer.cls != BH_CLASS_TENANT)
 		return p->s->ask_neighbour;
 	if (peer.tenant == ep->tenant)

@@ -15,7 +15,8 @@
 
 struct peer {
 	__u32 tenant;
-	__u8 cls; /* enum bh_class */
+	__u8 cls;     /* enum bh_class */
+	__u8 service; /* an address of a Service: grants towards it are in bh_services */
 };
 
 /* What an address is on ports without a class of their own. */
@@ -26,6 +27,7 @@ inline_step struct bh_abi_addr *lookup_addr(const union ip16 *a, struct peer *re
 	struct bh_abi_cidr *c;
 
 	ret_peer->tenant = 0;
+	ret_peer->service = 0;
 	if (v) {
 		ret_peer->cls = v->cls;
 		ret_peer->tenant = v->tenant;
@@ -43,15 +45,24 @@ inline_step int is_world(__u8 cls)
 	       cls == BH_CLASS_WORLD_LINKLOCAL;
 }
 
+/* Is what is behind an external address of a Service all the endpoint's own? */
+inline_step int owns_external(const struct bh_abi_endpoint *ep, const struct bh_abi_addr *v)
+{
+	if (ep->role == BH_ROLE_UNASSIGNED)
+		return v->owner == BH_CLASS_UNASSIGNED;
+	return v->owner == BH_CLASS_TENANT && v->tenant == ep->tenant;
+}
+
 /*
  * The class of a peer for a flow: dns and apiserver go by port where the peer is the destination.
  * As a source the API server is known by its address alone (its own port is ephemeral), unless the
- * address is some pod's.
+ * address is some pod's. To an external address of a Service only its owner may send: it is
+ * translated after this, to whatever its writer chose.
  */
-inline_step void classify(const union ip16 *a, __u8 dir, __u8 proto, __be16 peer_port,
-			  struct peer *ret_peer)
+inline_step void classify(struct pkt *p, __u8 dir, __be16 peer_port, struct peer *ret_peer)
 {
-	struct bh_abi_addr *v = lookup_addr(a, ret_peer);
+	struct bh_abi_addr *v = lookup_addr(&p->s->judged, ret_peer);
+	__u8 proto = p->s->proto;
 
 	if (!v)
 		return;
@@ -61,14 +72,24 @@ inline_step void classify(const union ip16 *a, __u8 dir, __u8 proto, __be16 peer
 			ret_peer->cls = BH_CLASS_APISERVER;
 		return;
 	}
+	/* towards another tenant's Service, grants are towards the tenant */
+	if (v->flags & BH_ADDR_SERVICE && v->cls != BH_CLASS_TENANT)
+		ret_peer->service = 1;
+	if (v->flags & BH_ADDR_EXTERNAL && !owns_external(p->ep, v)) {
+		ret_peer->cls = BH_CLASS_MIXED;
+		ret_peer->service = 1;
+	}
 	if (proto != IPPROTO_TCP && proto != IPPROTO_UDP)
 		return;
-	if (v->flags & BH_ADDR_DNS && peer_port == bpf_htons(53))
+	if (v->flags & BH_ADDR_DNS && peer_port == bpf_htons(53)) {
 		ret_peer->cls = BH_CLASS_DNS;
-	else if (proto == IPPROTO_TCP &&
-		 (v->flags & BH_ADDR_APISERVER_ANY ||
-		  (peer_port && (peer_port == v->api_ports[0] || peer_port == v->api_ports[1]))))
+		ret_peer->service = 0;
+	} else if (proto == IPPROTO_TCP && (v->flags & BH_ADDR_APISERVER_ANY ||
+					    (peer_port && (peer_port == v->api_ports[0] ||
+							   peer_port == v->api_ports[1])))) {
 		ret_peer->cls = BH_CLASS_APISERVER;
+		ret_peer->service = 0;
+	}
 }
 
 inline_step __u32 default_bits(__u8 role, __u8 dir)
@@ -154,6 +175,19 @@ inline_step __u64 *grant_of(const struct bh_abi_endpoint *ep, __u8 dir, const st
 	return bpf_map_lookup_elem(&bh_world, &wkey);
 }
 
+/*
+ * A grant of @tenant towards a Service: at an address of the Service, or at an unassigned pod
+ * behind it.
+ */
+inline_step __u64 *service_grant_of(struct pkt *p, __u8 dir, __u32 tenant)
+{
+	struct bh_abi_service_key key = { .tenant = tenant, .dir = dir };
+	const union ip16 *a = dir == BH_DIR_EGRESS ? &p->s->judged : pkt_local(p);
+
+	__builtin_memcpy(key.addr, a->b, 16);
+	return bpf_map_lookup_elem(&bh_services, &key);
+}
+
 /* PEER_<class>, in the order of enum bh_class. */
 inline_step __u8 peer_reason(__u8 cls)
 {
@@ -213,6 +247,22 @@ inline_step const struct bh_abi_tenant *tenant_of(struct pkt *p)
 	return t;
 }
 
+/* The id of the ports that a grant opens towards the peer. */
+inline_step __u64 granted_ports(struct pkt *p, __u8 dir, const struct peer *peer)
+{
+	const struct bh_abi_endpoint *ep = p->ep;
+	__u64 *id = NULL;
+
+	if (is_tenant_role(ep->role))
+		id = peer->service ? service_grant_of(p, dir, ep->tenant)
+				   : grant_of(ep, dir, peer, &p->s->judged);
+	else if (ep->role == BH_ROLE_UNASSIGNED && dir == BH_DIR_INGRESS &&
+		 peer->cls == BH_CLASS_TENANT)
+		/* who may talk to a Service may talk to the unassigned pods behind it */
+		id = service_grant_of(p, dir, peer->tenant);
+	return id ? *id : BH_PORTS_NONE;
+}
+
 /*
  * May the packet's endpoint open a flow in direction @dir with the peer at the packet's other end,
  * where @port is the port of the side that is opened to? 0, or the reason why not.
@@ -220,15 +270,19 @@ inline_step const struct bh_abi_tenant *tenant_of(struct pkt *p)
 inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
 {
 	const struct bh_abi_endpoint *ep = p->ep;
-	const union ip16 *remote = pkt_remote(p);
 	__u32 bits = default_bits(ep->role, dir), rel;
 	const struct bh_abi_tenant *t = NULL;
 	struct peer peer;
-	__u64 *grant;
+	__u64 ports;
 
 	p->s->policy = 1;
 	p->s->grant = 0;
-	classify(remote, dir, p->s->proto, port, &peer);
+	p->s->judged = *pkt_remote(p);
+	classify(p, dir, port, &peer);
+	forget(p, peer.cls);
+	forget(p, peer.tenant);
+	forget(p, peer.service);
+	forget(p, bits);
 	p->s->peer_cls = peer.cls;
 	p->s->peer_tenant = peer.tenant;
 	if (ep->role == BH_ROLE_CONFLICT) {
@@ -249,16 +303,13 @@ inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
 	}
 	if (bits & BH_BIT(rel))
 		return 0;
-	if (is_tenant_role(ep->role)) {
-		forget(p, peer.cls);
-		forget(p, peer.tenant);
-		forget(p, port);
-		forget(p, dir);
-		grant = grant_of(ep, dir, &peer, remote);
-		if (grant && portset_has(*grant, port_key(p->s->proto, port))) {
-			p->s->grant = 1;
-			return 0;
-		}
+	forget(p, port);
+	forget(p, dir);
+	ports = granted_ports(p, dir, &peer);
+	forget(p, ports);
+	if (portset_has(ports, port_key(p->s->proto, port))) {
+		p->s->grant = 1;
+		return 0;
 	}
 	return peer_reason(peer.cls);
 }

@@ -43,6 +43,21 @@ static const struct pkt_host hosts[] = {
 	{ "linklocal", NULL, "169.254.7.7", "fe80::7:7" },
 	{ "metadata", NULL, "169.254.169.254", "fd00:ec2::254" },
 	{ "invalid", NULL, "127.0.0.1", "::1" },
+	{ "grantee", NULL, "10.1.0.15", "fd00:1::15" }, /* a pod of T_GRANTED */
+	/* ClusterIPs, by what is behind them */
+	{ "svcown", NULL, "10.96.0.10", "fd00:96::10" },
+	{ "svcfriend", NULL, "10.96.0.13", "fd00:96::13" },
+	{ "svcsystem", NULL, "10.96.0.20", "fd00:96::20" },
+	{ "svcfree", NULL, "10.96.0.21", "fd00:96::21" },
+	{ "svcmixed", NULL, "10.96.0.22", "fd00:96::22" },
+	{ "svcdns", NULL, "10.96.0.53", "fd00:96::53" },
+	/* outer addresses that Services have as external ones, by what is behind these */
+	{ "extown", NULL, "203.0.113.10", "2001:db8:99::10" },
+	{ "extfoe", NULL, "203.0.113.12", "2001:db8:99::12" },
+	{ "extsystem", NULL, "203.0.113.20", "2001:db8:99::20" },
+	{ "extfree", NULL, "203.0.113.21", "2001:db8:99::21" },
+	{ "extmixed", NULL, "203.0.113.22", "2001:db8:99::22" },
+	{ "extprivate", NULL, "192.168.7.8", "fd99::8" }, /* the foe's */
 	{ "mapped", NULL, NULL, "mapped:203.0.113.7" },
 	{ "any", "00:00:00:00:00:00", "0.0.0.0", "::" },
 	{ "all", "ff:ff:ff:ff:ff:ff", "255.255.255.255", "ff02::1" },
@@ -85,6 +100,21 @@ static const struct owner {
 	{ "apinode", { .cls = BH_CLASS_NODE, .api_ports = { 6443, 8443 } } },
 	{ "apiworld", { .cls = BH_CLASS_WORLD_PUBLIC, .api_ports = { 443 } } },
 	{ "apipod", { .cls = BH_CLASS_TENANT, .tenant = T_FOE, .api_ports = { 6443 } } },
+	{ "grantee", { .cls = BH_CLASS_TENANT, .tenant = T_GRANTED } },
+	{ "svcown", { .cls = BH_CLASS_TENANT, .tenant = T_OWN, .flags = BH_ADDR_SERVICE } },
+	{ "svcfriend", { .cls = BH_CLASS_TENANT, .tenant = T_FRIEND, .flags = BH_ADDR_SERVICE } },
+	{ "svcsystem", { .cls = BH_CLASS_SYSTEM, .flags = BH_ADDR_SERVICE } },
+	{ "svcfree", { .cls = BH_CLASS_UNASSIGNED, .flags = BH_ADDR_SERVICE } },
+	{ "svcmixed", { .cls = BH_CLASS_MIXED, .flags = BH_ADDR_SERVICE } },
+	{ "svcdns", { .cls = BH_CLASS_SYSTEM, .flags = BH_ADDR_SERVICE | BH_ADDR_DNS } },
+#define EXTERNAL .flags = BH_ADDR_EXTERNAL, .owner
+	{ "extown", { .cls = BH_CLASS_WORLD_PUBLIC, EXTERNAL = BH_CLASS_TENANT, .tenant = T_OWN } },
+	{ "extfoe", { .cls = BH_CLASS_WORLD_PUBLIC, EXTERNAL = BH_CLASS_TENANT, .tenant = T_FOE } },
+	{ "extsystem", { .cls = BH_CLASS_WORLD_PUBLIC, EXTERNAL = BH_CLASS_SYSTEM } },
+	{ "extfree", { .cls = BH_CLASS_WORLD_PUBLIC, EXTERNAL = BH_CLASS_UNASSIGNED } },
+	{ "extmixed", { .cls = BH_CLASS_WORLD_PUBLIC, EXTERNAL = BH_CLASS_MIXED } },
+	{ "extprivate",
+	  { .cls = BH_CLASS_WORLD_PRIVATE, EXTERNAL = BH_CLASS_TENANT, .tenant = T_FOE } },
 };
 
 static const struct {
@@ -204,6 +234,20 @@ static const struct {
 	{ "192.0.2.0/24", OUT, BH_PORTS_ANY },	  { "10.96.0.0/16", OUT, BH_PORTS_ANY },
 };
 
+/* grants towards Services; IN: those that open unassigned pods behind them */
+static const struct {
+	uint32_t tenant;
+	const char *host;
+	uint8_t dir;
+	uint64_t set;
+} services[] = {
+	{ T_GRANTED, "svcsystem", OUT, SET_443 },    { T_GRANTED, "svcfree", OUT, BH_PORTS_ANY },
+	{ T_GRANTED, "svcmixed", OUT, SET_MISSING }, { T_GRANTED, "extfree", OUT, SET_443 },
+	{ T_GRANTED, "svcdns", OUT, SET_443 },	     { T_GRANTED, "own", IN, SET_443 },
+	{ T_GRANTED, "unassigned", IN, SET_443 },    { T_OWN, "svcfree", IN, BH_PORTS_ANY },
+	{ T_FOE, "svcsystem", OUT, BH_PORTS_ANY },
+};
+
 static void put(const struct bpf_map *map, const void *key, const void *value)
 {
 	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY) < 0)
@@ -289,12 +333,28 @@ static void fill_portsets(struct world *w)
 	put(w->skel->maps.bh_portsets, &id, &full);
 }
 
+static void fill_services(struct world *w)
+{
+	for (size_t i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+		const struct pkt_host *h = host(services[i].host);
+		const struct bh_addr addrs[] = { address(h->ip4), address(h->ip6) };
+		struct bh_abi_service_key key = { .tenant = services[i].tenant,
+						  .dir = services[i].dir };
+
+		for (size_t k = 0; k < 2; k++) {
+			memcpy(key.addr, addrs[k].b, 16);
+			put(w->skel->maps.bh_services, &key, &services[i].set);
+		}
+	}
+}
+
 void world_fill(struct world *w)
 {
 	fill_addrs(w);
 	fill_cidrs(w);
 	fill_portsets(w);
 	fill_world_grants(w);
+	fill_services(w);
 	for (size_t i = 0; i < sizeof(tenants) / sizeof(tenants[0]); i++)
 		put(w->skel->maps.bh_tenants, &tenants[i].id, &tenants[i].is);
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)
