@@ -27,10 +27,16 @@ inline_step __u8 check(struct pkt *p)
 		return reason;
 	if (p->s->ask_neighbour)
 		return step_neighbour(p);
-	if (p->s->link)
-		return 0;
 	/* a system pod is never dropped, so its flows need no memory */
-	return p->ep->role == BH_ROLE_SYSTEM ? 0 : step_flow(p);
+	if (p->s->link || p->ep->role == BH_ROLE_SYSTEM)
+		return 0;
+	if (p->s->frag == FRAG_FIRST)
+		return BH_REASON_FRAGMENT;
+	if (p->s->frag == FRAG_LATER)
+		return BH_REASON_FRAGMENT_UNKNOWN;
+	reason = step_flow(p);
+	error_leave(p);
+	return reason;
 }
 
 /* What becomes of a packet with @reason: who may be spared, and by whose word. */

@@ -25,6 +25,21 @@ union ip16 {
 	__u64 d[2];
 };
 
+/* Fragments. An IPv6 packet with a fragment header that is whole all the same is as good as whole.
+ */
+#define FRAG_WHOLE 0
+#define FRAG_ATOMIC 1 /* RFC 6946 */
+#define FRAG_FIRST 2
+#define FRAG_LATER 3 /* has no ports */
+
+/* What an ICMP error is about, turned round: as the reply to the packet that it quotes would be. */
+struct quoted {
+	union ip16 remote;
+	__be16 sport, dport; /* for echo sport is the id */
+	__u8 proto;	     /* IPPROTO_* */
+	__u8 icmp_type;
+};
+
 /*
  * What is found out about a packet. Lives in a per-CPU map: a value that is read back from there is
  * any value to the verifier, so that the ways through the parser meet again behind it. On the stack
@@ -40,16 +55,27 @@ struct pkt_state {
 	__u32 l4_len;		 /* bytes from there to the end of the IP packet */
 	__u32 peer_tenant;
 	__be16 ethertype;
-	__be16 sport, dport; /* TCP, UDP; for echo sport is the id */
+	__be16 sport, dport; /* TCP, UDP, SCTP; for echo sport is the id */
 	__u8 proto;	     /* IPPROTO_* */
 	__u8 icmp_type;
-	__u8 opens;	    /* TCP: SYN without ACK */
+	__u8 opens;	    /* TCP: SYN without ACK; SCTP: INIT */
 	__u8 peer_cls;	    /* enum bh_class */
 	__u8 grant;	    /* a grant allowed it */
 	__u8 policy;	    /* the reason came from the verdict step: mode applies */
 	__u8 mode;	    /* enum bh_mode of the endpoint's tenant, with policy */
 	__u8 link;	    /* a link protocol (ARP, ND, MLD): no flow, no policy */
 	__u8 ask_neighbour; /* the reason if the answer to ask is no; 0 = nothing asked */
+	__u8 frag;	    /* FRAG_* */
+	__u8 error;	    /* an ICMP error; quoted holds */
+	__u8 hop_limit;	    /* IPv6 */
+	__u8 ext;	    /* IPv6 extension headers */
+	__u8 router_alert;  /* in the hop-by-hop header, of MLD's kind */
+	__u8 hop_by_hop;    /* the options at opt_off are in the hop-by-hop header */
+	__u32 opt_off;	    /* the walk through options: where in the frame, */
+	__u32 opt_left;	    /* and bytes to the end of their header */
+	__u32 frag_id;	    /* with FRAG_FIRST and FRAG_LATER; as on the wire */
+	struct quoted quoted;
+	union ip16 outer; /* the remote end of an ICMP error, while quoted takes its place */
 };
 
 /* One packet at one endpoint; pointers and constants of the program. */
@@ -65,6 +91,7 @@ struct pkt {
  * Makes the verifier forget what it knows about @x, whose value stays, for what is not in
  * pkt_state.
  */
+#ifdef __bpf__
 #define forget(p, x)                                                                               \
 	do {                                                                                       \
 		__u64 x_ = (x), any_ = (p)->skb->len;                                              \
@@ -72,6 +99,9 @@ struct pkt {
 		asm volatile("%0 ^= %1\n%0 ^= %1" : "+r"(x_) : "r"(any_));                         \
 		(x) = x_;                                                                          \
 	} while (0)
+#else /* tests compile the steps for user space */
+#define forget(p, x) ((void)(p), (void)(x))
+#endif
 
 /* The peer's side of a packet, and the pod's. */
 inline_step union ip16 *pkt_remote(struct pkt *p)

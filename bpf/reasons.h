@@ -32,11 +32,12 @@
 	X(SRC_ADDR, "src_addr", "source address is not the pod's")                                 \
 	X(DST_ADDR, "dst_addr", "destination address is not the pod's (flooded or misrouted)")     \
 	X(IP_MALFORMED, "ip_malformed", "IP or L4 header contradicts itself")                      \
-	X(IP_OPTIONS, "ip_options", "IPv4 options")                                                \
-	X(FRAGMENT, "fragment", "IP fragment")                                                     \
-	X(EXT_HEADER, "ext_header", "IPv6 extension header")                                       \
-	X(L4_PROTO, "l4_proto", "protocol other than TCP, UDP and ICMP echo")                      \
-	X(ICMP_TYPE, "icmp_type", "ICMP other than echo")                                          \
+	X(IP_OPTIONS, "ip_options", "IPv4 option that is unknown or malformed")                    \
+	X(FRAGMENT, "fragment", "fragment of which no packet can be made, or of an ICMP error")    \
+	X(EXT_HEADER, "ext_header",                                                                \
+	  "IPv6 extension header that is not let through, misplaced, or one too many")             \
+	X(L4_PROTO, "l4_proto", "protocol other than TCP, UDP, SCTP and ICMP")                     \
+	X(ICMP_TYPE, "icmp_type", "ICMP other than echo and errors about a packet")                \
 	X(NO_FLOW, "no_flow", "a reply to nothing that was asked")                                 \
 	X(SELF_CONFLICT, "self_conflict", "the pod is claimed by more than one Tenant")            \
 	X(PEER_UNKNOWN, "peer_unknown", "peer inside the cluster's ranges that nobody owns")       \
@@ -55,7 +56,19 @@
 	X(PEER_METADATA, "peer_metadata", "peer is a cloud's metadata service")                    \
 	X(PEER_INVALID, "peer_invalid", "peer address can be nobody's")                            \
 	X(TABLE_FULL, "table_full", "no room to track the flow")                                   \
-	X(INTERNAL, "internal", "the filter could not judge the packet")
+	X(INTERNAL, "internal", "the filter could not judge the packet")                           \
+	X(SOURCE_ROUTE, "source_route", "IPv4 source route or IPv6 routing header")                \
+	X(EXT_OPTION, "ext_option", "IPv6 option other than padding and router alert")             \
+	X(FRAGMENT_TINY, "fragment_tiny", "first fragment without the whole L4 header")            \
+	X(FRAGMENT_OVERLAP, "fragment_overlap",                                                    \
+	  "later fragment that begins where the L4 header may be")                                 \
+	X(FRAGMENT_UNKNOWN, "fragment_unknown",                                                    \
+	  "later fragment of a packet whose first was not let through (yet)")                      \
+	X(FRAGMENT_DNS, "fragment_dns", "fragment to or from port 53")                             \
+	X(ICMP_QUOTE, "icmp_quote",                                                                \
+	  "ICMP error that quotes no packet of the pod's, or not enough of it")                    \
+	X(ICMP_NO_FLOW, "icmp_no_flow", "ICMP error about a flow that is not known")               \
+	X(ICMP_ROUTER, "icmp_router", "ICMP error from an address that is no router on the way")
 
 enum bh_reason {
 #define X(id, ...) BH_REASON_##id,

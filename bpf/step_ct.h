@@ -7,7 +7,7 @@
  * entry is as good as none.
  */
 #include "bpf/step_account.h"
-#include "bpf/step_verdict.h"
+#include "bpf/step_error.h"
 
 /* How long a flow may be silent: RFC 5382 REQ-5 (TCP, 2 h 4 min), RFC 4787 REQ-5 (UDP, 5 min). */
 #define IDLE_TCP_NS (7440ull * NSEC_PER_SEC)
@@ -59,7 +59,7 @@ inline_step void flow_key(struct pkt *p, struct bh_abi_flow_key *k)
 /* A flow that the current policy allowed: 0, or in mode audit why it would not have been. */
 inline_step __u8 known_flow(struct pkt *p, struct bh_abi_flow *f, __u64 now)
 {
-	if ((__s64)(now - f->last_ns) > (__s64)TOUCH_NS)
+	if (!p->s->error && (__s64)(now - f->last_ns) > (__s64)TOUCH_NS)
 		f->last_ns = now;
 	if (f->reason) {
 		p->s->policy = 1;
@@ -95,6 +95,11 @@ inline_step __u8 step_flow(struct pkt *p)
 	__be16 port;
 	__u8 reason;
 
+	if (p->s->error) {
+		reason = error_enter(p);
+		if (reason)
+			return reason;
+	}
 	flow_key(p, &key);
 	if (!p->dry) {
 		fresh.last_ns = bpf_ktime_get_ns();
@@ -108,16 +113,18 @@ inline_step __u8 step_flow(struct pkt *p)
 		if (f && f->generation == p->s->generation)
 			return known_flow(p, f, fresh.last_ns);
 	}
-	if (is_echo_reply(p) && !f) {
+	if ((p->s->error || is_echo_reply(p)) && !f) {
 		p->s->policy = 1; /* a lack of permission, not of identity */
 		tenant_of(p);
-		return BH_REASON_NO_FLOW;
+		return p->s->error ? BH_REASON_ICMP_NO_FLOW : BH_REASON_NO_FLOW;
 	}
 	if (f)
 		fresh.dir = f->dir;
 	/* as it was opened: the port that counts is the one at the side that was opened to */
 	port = is_echo(p->s->proto) ? 0 : fresh.dir == BH_DIR_EGRESS ? key.rport : key.lport;
 	reason = step_verdict(p, fresh.dir, port);
+	if (p->s->error)
+		return reason;
 	/* what was a reply may be allowed as a flow of its own; its next packet will tell */
 	if (reason && f)
 		bpf_map_delete_elem(&bh_flows, &key);

@@ -19,6 +19,7 @@
 #define GSO_TCP_ECN (1u << 2)
 #define GSO_TCP_FIXEDID (1u << 3)
 #define GSO_TCPV6 (1u << 4)
+#define GSO_SCTP (1u << 14)
 #define GSO_UDP_L4 (1u << 17)
 #define GSO_FRAGLIST (1u << 18)
 #define GSO_TCP_ACCECN (1u << 19)
@@ -37,6 +38,8 @@ inline_step __u16 csum_offset_of(__u8 proto)
 		return 16;
 	case IPPROTO_UDP:
 		return 6;
+	case IPPROTO_SCTP:
+		return 8;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
 		return 2;
@@ -48,14 +51,17 @@ inline_step int meta_csum_ok(struct pkt *p, struct sk_buff *k)
 {
 	__u16 start = 0, offset = 0, want = csum_offset_of(p->s->proto);
 	unsigned char *head = 0, *data = 0;
+	__u8 crc = 0;
 
 	if (BPF_CORE_READ_BITFIELD_PROBED(k, ip_summed) != CSUM_PARTIAL_STATE)
 		return 1;
-	if (!want)
+	/* a part has no checksum of its own: it would be written over the bytes of another one */
+	if (!want || p->s->frag >= FRAG_FIRST)
 		return 0;
-	/* a CRC32c would be four bytes long; the field is only there where the kernel has SCTP */
-	if (bpf_core_field_exists(k->csum_not_inet) &&
-	    BPF_CORE_READ_BITFIELD_PROBED(k, csum_not_inet))
+	/* four bytes of CRC32c for SCTP, two for all else; the kernel may know no SCTP */
+	if (bpf_core_field_exists(k->csum_not_inet))
+		crc = BPF_CORE_READ_BITFIELD_PROBED(k, csum_not_inet);
+	if (crc != (p->s->proto == IPPROTO_SCTP))
 		return 0;
 	if (skb_field(k, csum_start, start) || skb_field(k, csum_offset, offset) ||
 	    skb_field(k, head, head) || skb_field(k, data, data))
@@ -71,6 +77,8 @@ inline_step int meta_gso_ok(struct pkt *p, struct sk_buff *k)
 
 	if (!p->skb->gso_size)
 		return 1;
+	if (p->s->frag != FRAG_WHOLE)
+		return 0;
 	if (skb_field(k, head, head) || skb_field(k, end, end) ||
 	    bpf_probe_read_kernel(&type, sizeof(type),
 				  head + end +
@@ -83,6 +91,9 @@ inline_step int meta_gso_ok(struct pkt *p, struct sk_buff *k)
 
 		return (type & kind) && !(type & ~(kind | GSO_TCP_FLAGS));
 	}
+	/* of a local stack alone: no guest can say it */
+	if (p->s->proto == IPPROTO_SCTP)
+		return (type & GSO_SCTP) && !(type & ~GSO_SCTP);
 	/* every segment of a UDP train has these ports, but its own payload: DNS would go unread */
 	return p->s->proto == IPPROTO_UDP && (type & GSO_UDP_L4) &&
 	       !(type & ~(GSO_UDP_L4 | GSO_DODGY)) && p->s->dport != bpf_htons(53) &&

@@ -5,13 +5,23 @@
  * linear length is the guest's choice, so what is not there is asked for, and "too short" is a
  * drop.
  */
-#include "bpf/step_l2.h"
+#include "bpf/step_icmp.h"
 
-#define IP4_FRAGMENT_BITS 0x3fff /* more fragments, offset */
 #define TCP_SYN 0x02
 #define TCP_ACK 0x10
+#define SCTP_COMMON_LEN 12 /* RFC 9260 3.1, 3.2 */
+#define SCTP_CHUNK_LEN 4
+#define SCTP_INIT 1
 #define DHCP_SERVER_PORT 67
 #define DHCP6_SERVER_PORT 547
+
+/* RFC 9260 3: the common header and the head of the first chunk */
+struct sctp_head {
+	__be16 source, dest;
+	__be32 vtag, csum;
+	__u8 type, flags;
+	__be16 len;
+};
 
 inline_step __u8 parse_tcp(struct pkt *p)
 {
@@ -19,14 +29,16 @@ inline_step __u8 parse_tcp(struct pkt *p)
 	__u32 hlen;
 
 	if (p->s->l4_len < sizeof(th) || bpf_skb_load_bytes(p->skb, p->s->l4_off, &th, sizeof(th)))
-		return BH_REASON_TRUNCATED;
+		return frag_short(p);
 	hlen = (((__u8 *)&th)[12] >> 4) * 4u;
-	if (hlen < sizeof(th) || hlen > p->s->l4_len)
+	if (hlen < sizeof(th))
 		return BH_REASON_IP_MALFORMED;
+	if (hlen > p->s->l4_len)
+		return p->s->frag == FRAG_FIRST ? BH_REASON_FRAGMENT_TINY : BH_REASON_IP_MALFORMED;
 	p->s->sport = th.source;
 	p->s->dport = th.dest;
 	p->s->opens = (((__u8 *)&th)[13] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-	return 0;
+	return frag_ports(p);
 }
 
 inline_step __u8 parse_udp(struct pkt *p)
@@ -34,56 +46,84 @@ inline_step __u8 parse_udp(struct pkt *p)
 	struct udphdr uh;
 
 	if (p->s->l4_len < sizeof(uh) || bpf_skb_load_bytes(p->skb, p->s->l4_off, &uh, sizeof(uh)))
-		return BH_REASON_TRUNCATED;
-	if (bpf_ntohs(uh.len) < sizeof(uh) || bpf_ntohs(uh.len) > p->s->l4_len)
+		return frag_short(p);
+	/* the length is the whole datagram's, of which a first fragment is a part */
+	if (bpf_ntohs(uh.len) < sizeof(uh) ||
+	    (p->s->frag != FRAG_FIRST && bpf_ntohs(uh.len) > p->s->l4_len))
 		return BH_REASON_IP_MALFORMED;
 	p->s->sport = uh.source;
 	p->s->dport = uh.dest;
 	if (p->dir == BH_DIR_EGRESS &&
 	    (uh.source == bpf_htons(DHCP_SERVER_PORT) || uh.source == bpf_htons(DHCP6_SERVER_PORT)))
 		return BH_REASON_DHCP_SERVER;
-	return 0;
+	return frag_ports(p);
 }
 
-/* Both families: type, code, checksum, and for echo the id. */
-inline_step __u8 parse_icmp(struct pkt *p)
+/* An INIT is never bundled (RFC 9260 6.10), so the first chunk says whether the packet opens. */
+inline_step __u8 parse_sctp(struct pkt *p)
 {
-	__u8 h[8];
+	struct sctp_head h;
 
-	if (p->s->l4_len < sizeof(h) || bpf_skb_load_bytes(p->skb, p->s->l4_off, h, sizeof(h)))
-		return BH_REASON_TRUNCATED;
-	p->s->icmp_type = h[0];
-	__builtin_memcpy(&p->s->sport, h + 4, 2);
-	return 0;
+	if (p->s->l4_len < sizeof(h) || bpf_skb_load_bytes(p->skb, p->s->l4_off, &h, sizeof(h)))
+		return frag_short(p);
+	if (bpf_ntohs(h.len) < SCTP_CHUNK_LEN ||
+	    (p->s->frag != FRAG_FIRST && bpf_ntohs(h.len) > p->s->l4_len - SCTP_COMMON_LEN))
+		return BH_REASON_IP_MALFORMED;
+	p->s->sport = h.source;
+	p->s->dport = h.dest;
+	p->s->opens = h.type == SCTP_INIT;
+	return frag_ports(p);
 }
 
+/* The L4 header at l4_off; a later fragment has none. */
 inline_step __u8 parse_l4(struct pkt *p)
 {
-	__u8 reason;
-
+	if (p->s->frag == FRAG_LATER)
+		return 0;
 	switch (p->s->proto) {
 	case IPPROTO_TCP:
 		return parse_tcp(p);
 	case IPPROTO_UDP:
 		return parse_udp(p);
+	case IPPROTO_SCTP:
+		return parse_sctp(p);
 	case IPPROTO_ICMP:
-		if (p->s->ethertype != bpf_htons(ETH_P_IP))
-			return BH_REASON_L4_PROTO;
-		reason = parse_icmp(p);
-		if (reason)
-			return reason;
-		return p->s->icmp_type == 8 || p->s->icmp_type == 0 ? 0 : BH_REASON_ICMP_TYPE;
+		if (p->s->ethertype == bpf_htons(ETH_P_IP))
+			return step_icmp4(p);
+		break;
+	case IPPROTO_ICMPV6:
+		if (p->s->ethertype == bpf_htons(ETH_P_IPV6))
+			return step_icmp6(p);
+		break;
 	}
 	return BH_REASON_L4_PROTO;
 }
 
-inline_step __u8 step_ip4(struct pkt *p)
+/* Who sends and who receives. */
+inline_step __u8 ip4_identity(struct pkt *p, const struct iphdr *ip)
 {
 	const struct bh_abi_endpoint *ep = p->ep;
+	__be32 own;
+
+	__builtin_memcpy(&own, ep->ip4, 4);
+	if (!(ep->flags & BH_EP_HAS_V4))
+		return p->dir == BH_DIR_EGRESS ? BH_REASON_SRC_ADDR : BH_REASON_DST_ADDR;
+	if (p->dir == BH_DIR_EGRESS && ip->saddr != own)
+		return BH_REASON_SRC_ADDR;
+	if ((bpf_ntohl(ip->daddr) >> 28) == 0xe || ip->daddr == 0xffffffff)
+		return BH_REASON_MULTICAST;
+	if (p->dir == BH_DIR_INGRESS && ip->daddr != own)
+		return BH_REASON_DST_ADDR;
+	return 0;
+}
+
+/* The IPv4 header and its options: l4_off, l4_len, proto and frag, or the reason why not. */
+inline_step __u8 step_ip4(struct pkt *p)
+{
 	struct iphdr ip;
 	__u32 hlen, total;
-	__be32 own;
-	__u8 first;
+	__u16 frag;
+	__u8 first, reason;
 
 	if (bpf_skb_load_bytes(p->skb, ETH_LEN, &ip, IP4_LEN))
 		return BH_REASON_TRUNCATED;
@@ -97,81 +137,19 @@ inline_step __u8 step_ip4(struct pkt *p)
 		return BH_REASON_IP_MALFORMED;
 	if (ETH_LEN + total > p->skb->len)
 		return BH_REASON_TRUNCATED;
-	__builtin_memcpy(&own, ep->ip4, 4);
-	if (!(ep->flags & BH_EP_HAS_V4))
-		return p->dir == BH_DIR_EGRESS ? BH_REASON_SRC_ADDR : BH_REASON_DST_ADDR;
-	if (p->dir == BH_DIR_EGRESS && ip.saddr != own)
-		return BH_REASON_SRC_ADDR;
-	if ((bpf_ntohl(ip.daddr) >> 28) == 0xe || ip.daddr == 0xffffffff)
-		return BH_REASON_MULTICAST;
-	if (p->dir == BH_DIR_INGRESS && ip.daddr != own)
-		return BH_REASON_DST_ADDR;
-	/*
-	 * A source route would change the destination after the verdict; nothing else needs them.
-	 */
-	if (hlen != IP4_LEN)
-		return BH_REASON_IP_OPTIONS;
-	if (ip.frag_off & bpf_htons(IP4_FRAGMENT_BITS))
-		return BH_REASON_FRAGMENT;
-	p->s->l4_off = ETH_LEN + IP4_LEN;
-	p->s->l4_len = total - IP4_LEN;
-	return parse_l4(p);
-}
-
-inline_step int is_ext_header(__u8 next)
-{
-	switch (next) {
-	case 0:	  /* hop-by-hop */
-	case 43:  /* routing */
-	case 50:  /* ESP */
-	case 51:  /* AH */
-	case 60:  /* destination options */
-	case 135: /* mobility */
-	case 139: /* HIP */
-	case 140: /* shim6 */
-		return 1;
-	}
-	return 0;
-}
-
-/* Hop-by-hop options are let through for MLD alone, which must carry a router alert there. */
-inline_step __u8 ip6_hop_by_hop(struct pkt *p, __u8 hop_limit)
-{
-	__u8 hbh[8];
-
-	if (p->s->l4_len < 16 || bpf_skb_load_bytes(p->skb, p->s->l4_off, hbh, sizeof(hbh)))
-		return BH_REASON_EXT_HEADER;
-	/* next header, length 0 (8 bytes), router alert 05 02 00 00 for MLD, and two bytes of
-	 * padding */
-	if (hbh[0] != IPPROTO_ICMPV6 || hbh[1] || hbh[2] != 5 || hbh[3] != 2 || hbh[4] || hbh[5])
-		return BH_REASON_EXT_HEADER;
-	p->s->l4_off += 8;
-	p->s->l4_len -= 8;
-	p->s->proto = IPPROTO_ICMPV6;
-	if (parse_icmp(p))
-		return BH_REASON_TRUNCATED;
-	p->s->sport = 0;
-	switch (p->s->icmp_type) {
-	case MLD_QUERY:
-	case MLD_REPORT:
-	case MLD_DONE:
-	case MLD2_REPORT:
-		return step_mld(p, hop_limit);
-	}
-	return BH_REASON_EXT_HEADER;
-}
-
-inline_step __u8 ip6_icmp(struct pkt *p, __u8 hop_limit)
-{
-	__u8 reason = parse_icmp(p);
-
+	reason = ip4_identity(p, &ip);
 	if (reason)
 		return reason;
-	if (p->s->icmp_type >= ND_RS && p->s->icmp_type <= ND_REDIRECT) {
-		p->s->sport = 0;
-		return step_nd(p, hop_limit);
+	p->s->l4_off = ETH_LEN + hlen;
+	p->s->l4_len = total - hlen;
+	frag = bpf_ntohs(ip.frag_off);
+	if (frag & (IP_MF | IP_OFFSET)) {
+		p->s->frag_id = ip.id;
+		reason = frag_shape(p, (frag & IP_OFFSET) * 8u, frag & IP_MF, hlen);
+		if (reason)
+			return reason;
 	}
-	return p->s->icmp_type == 128 || p->s->icmp_type == 129 ? 0 : BH_REASON_ICMP_TYPE;
+	return hlen == IP4_LEN ? 0 : step_ip4_options(p, hlen - IP4_LEN);
 }
 
 /* Who sends and who receives; neighbour discovery and MLD judge that themselves. */
@@ -190,17 +168,18 @@ inline_step __u8 ip6_identity(struct pkt *p)
 	return 0;
 }
 
+/* The IPv6 header and its extensions: l4_off, l4_len, proto and frag, or the reason why not. */
 inline_step __u8 step_ip6(struct pkt *p)
 {
 	struct ipv6hdr ip;
 	__u32 plen;
-	__u8 reason;
 
 	if (bpf_skb_load_bytes(p->skb, ETH_LEN, &ip, IP6_LEN))
 		return BH_REASON_TRUNCATED;
 	__builtin_memcpy(p->s->saddr.b, &ip.saddr, 16);
 	__builtin_memcpy(p->s->daddr.b, &ip.daddr, 16);
 	p->s->proto = ip.nexthdr;
+	p->s->hop_limit = ip.hop_limit;
 	plen = bpf_ntohs(ip.payload_len);
 	if (*(__u8 *)&ip >> 4 != 6 || !plen || ip16_is_mapped(&p->s->saddr) ||
 	    ip16_is_mapped(&p->s->daddr))
@@ -209,22 +188,8 @@ inline_step __u8 step_ip6(struct pkt *p)
 		return BH_REASON_TRUNCATED;
 	p->s->l4_off = ETH_LEN + IP6_LEN;
 	p->s->l4_len = plen;
-	if (ip.nexthdr == 0)
-		return ip6_hop_by_hop(p, ip.hop_limit);
-	if (ip.nexthdr == IPPROTO_ICMPV6) {
-		reason = ip6_icmp(p, ip.hop_limit);
-		if (reason || p->s->link)
-			return reason;
-		return ip6_identity(p);
-	}
-	reason = ip6_identity(p);
-	if (reason)
-		return reason;
-	if (ip.nexthdr == 44)
-		return BH_REASON_FRAGMENT;
-	if (is_ext_header(ip.nexthdr))
-		return BH_REASON_EXT_HEADER;
-	return parse_l4(p);
+	/* who sends is only known to be right or wrong once it is clear that this is no ND */
+	return step_ip6_ext(p);
 }
 
 /* Everything up to the ports: 0, or the reason why the packet ends here. */
@@ -249,6 +214,10 @@ inline_step __u8 step_parse(struct pkt *p)
 		reason = step_ip6(p);
 	else
 		return BH_REASON_ETHERTYPE;
+	if (!reason)
+		reason = parse_l4(p);
+	if (!reason && eth.h_proto == bpf_htons(ETH_P_IPV6) && !p->s->link)
+		reason = ip6_identity(p);
 	/* a packet for one host under a group address would reach every port of a bridge */
 	if (!reason && !p->s->link && (eth.h_dest[0] & 1))
 		return BH_REASON_DST_MAC;

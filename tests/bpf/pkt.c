@@ -269,7 +269,7 @@ static void finish_layer(struct build *b, const struct layer *l, const struct la
 		compute(b, l, "proto", (uint64_t)next->def->proto);
 	if (is(l, "ip4") || is(l, "ip6"))
 		finish_ip(b, l, next, end);
-	if (is(l, "udp"))
+	if (is(l, "udp") || is(l, "chunk"))
 		compute(b, l, "len", end - l->off);
 	if (is(l, "tcp"))
 		compute(b, l, "doff", l->len / 4);

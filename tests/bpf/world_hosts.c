@@ -186,6 +186,10 @@ static const struct {
 	{                                                                                          \
 		IPPROTO_TCP << 16 | (lo), IPPROTO_TCP << 16 | (hi)                                 \
 	}
+#define SCTP_RANGE(lo, hi)                                                                         \
+	{                                                                                          \
+		IPPROTO_SCTP << 16 | (lo), IPPROTO_SCTP << 16 | (hi)                               \
+	}
 #define UDP_RANGE(lo, hi)                                                                          \
 	{                                                                                          \
 		IPPROTO_UDP << 16 | (lo), IPPROTO_UDP << 16 | (hi)                                 \
@@ -196,12 +200,13 @@ static const struct {
 	struct bh_abi_portset is;
 } portsets[] = {
 	{ SET_FRIEND,
-	  { .n = 5,
+	  { .n = 6,
 	    .r = { { IPPROTO_ICMP << 16, IPPROTO_ICMP << 16 | 0xffff },
 		   TCP_RANGE(1, 1),
 		   TCP_RANGE(5432, 5432),
 		   TCP_RANGE(65535, 65535),
-		   UDP_RANGE(5000, 5010) } } },
+		   UDP_RANGE(5000, 5010),
+		   SCTP_RANGE(3868, 3868) } } },
 	{ SET_443, { .n = 1, .r = { TCP_RANGE(443, 443) } } },
 };
 

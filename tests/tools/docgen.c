@@ -102,6 +102,30 @@ static void policy_table(const char *title, const char *peer, int from)
 	}
 }
 
+/* Prose: bpf/step_parse.h and what it includes is where this is decided. */
+static void let_through(void)
+{
+	printf("\n## What of IP is let through\n\n"
+	       "Before any policy, in every mode, for both directions. Everything else is dropped with a\n"
+	       "[reason](reasons.md) of its own.\n\n"
+	       "| part | let through | dropped |\n|---|---|---|\n"
+	       "| L4 | TCP, UDP, SCTP, ICMP of the packet's own family | every other protocol: IPIP, "
+	       "6in4, 4in6, GRE, UDP-Lite, DCCP, IGMP ... |\n"
+	       "| IPv4 options | end of list, NOP, record route, timestamp, router alert | source routes, "
+	       "unknown and malformed options |\n"
+	       "| IPv6 extension headers | hop-by-hop (first only), destination options, one fragment "
+	       "header; at most 8 | routing headers of every type, AH, ESP, mobility, HIP, shim6 |\n"
+	       "| IPv6 options | Pad1, PadN; router alert hop by hop | home address, jumbo payload, every "
+	       "other |\n"
+	       "| fragments | IPv6 packets that are whole behind a fragment header | all others |\n"
+	       "| ICMP | echo; errors (destination unreachable, packet too big, time exceeded, parameter "
+	       "problem) about a packet of a known flow | redirects, source quench, errors about "
+	       "anything else, every other type |\n"
+	       "| neighbour discovery, MLD | of the pod itself; never behind extension headers (MLD: "
+	       "behind its router alert) or in fragments | router advertisements and redirects from a "
+	       "pod |\n");
+}
+
 static void policy(void)
 {
 	printf("# Default policy\n\n" MADE_BY, "bpf/default_table.h and model/class.h");
@@ -121,6 +145,7 @@ static void policy(void)
 	}
 	policy_table("New flows from the pod", "to \\ role", 0);
 	policy_table("New flows to the pod", "from \\ role", 1);
+	let_through();
 }
 
 static int configuration(void)
