@@ -51,6 +51,11 @@ BPFT_SRC := $(wildcard tests/bpf/test_*.c)
 # helpers that more than one test links
 THELP_SRC := $(filter-out $(UNIT_SRC) $(BPFT_SRC),$(wildcard tests/unit/*.c tests/bpf/*.c tests/fake/*.c))
 
+# the kernel programs compiled for user space, beside a second parser
+DIFF_SRC := $(wildcard tests/diff/*.c)
+DIFF     := $(BUILD)/tests/diff/diff_parse
+DIFF_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/diff/diff_%.c,$(DIFF_SRC)))
+
 OBJ      := $(patsubst %.c,$(BUILD)/%.o,$(LIB_SRC) $(MAIN_SRC) $(UNIT_SRC) $(BPFT_SRC) $(THELP_SRC))
 LIB      := $(BUILD)/libbulkhead.a
 SKEL     := $(BPF_SRC:%.bpf.c=$(BUILD)/%.skel.h)
@@ -120,6 +125,15 @@ $(UNIT) $(BPFT): %: %.o $(THELP_SRC:%.c=$(BUILD)/%.o) $(LIB)
 	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ $(LDLIBS) $(TEST_LIBS) \
 		-o $@
 
+$(DIFF_SRC:%.c=$(BUILD)/%.o): private override CPPFLAGS += -Itests/diff/shim
+# what is meant for clang's BPF target alone
+$(DIFF_SRC:%.c=$(BUILD)/%.o): private override CFLAGS += -Wno-unknown-pragmas -Wno-unused-function \
+	-Wno-pointer-arith -Wno-missing-prototypes -Wno-shadow \
+	-Wno-attributes
+
+$(DIFF): %: %.o $(DIFF_LIB)
+	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@
+
 # runs the program itself
 $(BUILD)/tests/unit/test_ctl: | $(CTL)
 
@@ -178,8 +192,9 @@ check-unit: ## unit tests with address and undefined-behaviour sanitizers; no ro
 run-unit: $(UNIT)
 	@$(RUN_TIER) --name unit --out $(RESULTS)/unit --jobs $(JOBS) --timeout 120 $(UNIT)
 
-check-bpf: $(BPFT) ## kernel programs against packet tables, on this kernel; root
-	@$(RUN_TIER) --name bpf --out $(RESULTS)/bpf --root --timeout 120 $(BPFT)
+check-bpf: $(BPFT) $(DIFF) ## kernel programs against packet tables and a second parser, on this kernel; root
+	@BH_BUILD=$(BUILD) $(RUN_TIER) --name bpf --out $(RESULTS)/bpf --root --timeout 120 \
+		$(BPFT) tests/diff/test_diff.py
 
 check-e2e: $(PROGS) ## real traffic on one and two "nodes" made of network namespaces; root
 	@BH_BUILD=$(BUILD) $(RUN_TIER) --name e2e --out $(RESULTS)/e2e --root --timeout 600 \
@@ -211,6 +226,7 @@ soak: ## every tier again and again for SOAK_MINUTES (60)
 # for each target, with another seed each time and what was learnt before, not the smoke run.
 FUZZ_RUNS ?= 20000
 
+$(BUILD)/tests/fuzz/fuzz_packet: $(filter-out %/frames.o,$(DIFF_LIB))
 $(FUZZ): %: %.o $(LIB)
 	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer $^ $(LDLIBS) -o $@
 
@@ -288,4 +304,4 @@ help: ## this list
 clean: ## remove every build folder
 	rm -rf build build-*
 
--include $(OBJ:.o=.d) $(TOOL_PROGS:%=%.d) $(FUZZ:%=%.d) $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.d)
+-include $(OBJ:.o=.d) $(DIFF_SRC:%.c=$(BUILD)/%.d) $(TOOL_PROGS:%=%.d) $(FUZZ:%=%.d) $(BPF_SRC:%.bpf.c=$(BUILD)/%.bpf.d)
