@@ -49,7 +49,8 @@ def csum(*parts):
     return ~total & 0xFFFF
 
 
-def _pseudo(src, dst, proto, length):
+def pseudo_header(src, dst, proto, length):
+    """What a checksum counts of the IP header (RFC 768, RFC 8200 8.1)."""
     s, d = ipaddress.ip_address(src).packed, ipaddress.ip_address(dst).packed
     return s + d + (struct.pack("!BBH", 0, proto, length) if len(s) == 4 else
                     struct.pack("!IHBB", length, 0, 0, proto))
@@ -71,14 +72,14 @@ def udp(src, dst, sport, dport, payload, partial):
     """partial: only the pseudo-header's sum is in the checksum field, the rest is pending."""
     n = 8 + len(payload)
     head = struct.pack("!HHHH", sport, dport, n, 0)
-    pseudo = _pseudo(src, dst, UDP, n)
+    pseudo = pseudo_header(src, dst, UDP, n)
     value = ~csum(pseudo) & 0xFFFF if partial else csum(pseudo, head, payload) or 0xFFFF
     return head[:6] + struct.pack("!H", value) + payload
 
 
 def tcp(src, dst, sport, dport, payload, partial, seq=1000, flags=0x18):
     head = struct.pack("!HHIIBBHHH", sport, dport, seq, 2000, 0x50, flags, 64000, 0, 0)
-    pseudo = _pseudo(src, dst, TCP, 20 + len(payload))
+    pseudo = pseudo_header(src, dst, TCP, 20 + len(payload))
     value = ~csum(pseudo) & 0xFFFF if partial else csum(pseudo, head, payload)
     return head[:16] + struct.pack("!HH", value, 0) + payload
 
@@ -90,7 +91,7 @@ def steer(frame, own, target):
     dport, length = struct.unpack_from("!HH", frame, own + 2)
     src, dst = (frame[own - 8:own - 4], frame[own - 4:own]) if own == 34 else \
         (frame[own - 32:own - 16], frame[own - 16:own])
-    pseudo = ~csum(_pseudo(ipaddress.ip_address(src), ipaddress.ip_address(dst), UDP, length)) & 0xFFFF
+    pseudo = ~csum(pseudo_header(ipaddress.ip_address(src), ipaddress.ip_address(dst), UDP, length)) & 0xFFFF
     sport = (dport - pseudo) % 0xFFFF
     rest = ~csum(frame[own + 2:own + 6], frame[own + 8:]) & 0xFFFF
     field = (0xFFFF - target - rest) % 0xFFFF
@@ -163,7 +164,7 @@ def parse(frame):
     if head is None or len(l4) < head:
         return None
     at = {UDP: 6, TCP: 16}[proto]
-    ok = ip_ok and csum(_pseudo(src, dst, proto, len(l4)), l4) == 0
+    ok = ip_ok and csum(pseudo_header(src, dst, proto, len(l4)), l4) == 0
     sport, dport = struct.unpack_from("!HH", l4)
     return Packet(family, src, dst, proto, sport, dport, l4[:at] + l4[at + 2:head], l4[head:], ok)
 

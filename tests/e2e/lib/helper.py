@@ -19,6 +19,7 @@ import struct
 import sys
 import time
 
+import path
 import stream
 import wire
 
@@ -222,6 +223,7 @@ class Helper:
         self.servers = Servers(name)
         self.wire = wire.Wire()
         self.streams = stream.Streams()
+        self.path = path.Path()
 
     async def op_serve(self, tcp=(), udp=()):
         self.servers.serve(tcp, udp)
@@ -255,6 +257,24 @@ class Helper:
 
     async def op_sink_clear(self):
         return self.streams.clear()
+
+    async def op_path_serve(self, **kw):
+        return self.path.serve(**kw)
+
+    async def op_upload(self, **kw):
+        return await self.path.upload(**kw)
+
+    async def op_hold(self, **kw):
+        return self.path.hold(**kw)
+
+    async def op_held_mtu(self):
+        return self.path.held_mtu()
+
+    async def op_datagram(self, **kw):
+        return await self.path.datagram(**kw)
+
+    async def op_hop(self, **kw):
+        return await self.path.hop(**kw)
 
     async def op_tap_open(self, **kw):
         return self.wire.tap_open(**kw)
