@@ -56,7 +56,8 @@ DIFF_SRC := $(wildcard tests/diff/*.c)
 DIFF     := $(BUILD)/tests/diff/diff_parse
 DIFF_LIB := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tests/diff/diff_%.c,$(DIFF_SRC)))
 
-OBJ      := $(patsubst %.c,$(BUILD)/%.o,$(LIB_SRC) $(MAIN_SRC) $(UNIT_SRC) $(BPFT_SRC) $(THELP_SRC))
+OBJ      := $(patsubst %.c,$(BUILD)/%.o,$(LIB_SRC) $(MAIN_SRC) $(UNIT_SRC) $(BPFT_SRC) $(THELP_SRC) \
+	    $(wildcard tests/bench/*.c))
 LIB      := $(BUILD)/libbulkhead.a
 SKEL     := $(BPF_SRC:%.bpf.c=$(BUILD)/%.skel.h)
 UNIT     := $(UNIT_SRC:%.c=$(BUILD)/%)
@@ -69,7 +70,10 @@ DOCGEN       := $(BUILD)/tests/tools/docgen
 METRICSGEN   := $(BUILD)/tests/tools/metricsgen
 BENCH_PROGS  := $(BUILD)/tests/bench/bench_progs
 BENCH_DERIVE := $(BUILD)/tests/bench/bench_derive
-TOOL_PROGS   := $(DOCGEN) $(METRICSGEN) $(BENCH_PROGS) $(BENCH_DERIVE)
+BENCH_LOAD   := $(BUILD)/tests/bench/bench_load
+BENCH_CHANGE := $(BUILD)/tests/bench/bench_change
+BENCH_NET    := $(BENCH_PROGS) $(BENCH_LOAD) $(BENCH_CHANGE)
+TOOL_PROGS   := $(DOCGEN) $(METRICSGEN) $(BENCH_DERIVE) $(BENCH_LOAD) $(BENCH_CHANGE)
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 RESULTS  := $(BUILD)/results
 RUN_TIER := $(PYTHON) tests/run_tier.py
@@ -121,7 +125,7 @@ $(CTL): $(patsubst %.c,$(BUILD)/%.o,$(wildcard ctl/*.c)) $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ $(LDLIBS) -o $@
 
-$(UNIT) $(BPFT): %: %.o $(THELP_SRC:%.c=$(BUILD)/%.o) $(LIB)
+$(UNIT) $(BPFT) $(BENCH_PROGS): %: %.o $(THELP_SRC:%.c=$(BUILD)/%.o) $(LIB)
 	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ $(LDLIBS) $(TEST_LIBS) \
 		-o $@
 
@@ -170,6 +174,7 @@ $(BUILD)/tests/bpf/test_vmlinux.o: $(VMLINUX_TYPES).inc
 # ---- parts of docs/ that are lists in the code ----
 DOCS   := configuration policy reasons
 $(DOCGEN): $(BUILD)/tests/unit/config_docs.o
+$(BENCH_LOAD): $(patsubst %.c,$(BUILD)/%.o,$(wildcard tests/bench/load*.c))
 $(METRICSGEN): $(BUILD)/tests/unit/metrics_docs.o $(BUILD)/tests/unit/snapshot_fixture.o
 $(TOOL_PROGS): %: %.o $(LIB)
 	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(filter %.o,$^) $(LIB) $(LDLIBS) -o $@
@@ -247,7 +252,7 @@ run-fuzz: $(FUZZ)
 # ---- benchmarks ----
 .PHONY: bench bench-net bench-derive
 bench: bench-net bench-derive ## all benchmarks; JSON goes to build/bench/
-bench-net: $(BENCH_PROGS) all ## packets per second with the agent against without, cost of one packet
+bench-net: $(BENCH_NET) all ## the datapath: against no program and nftables, packet by packet, flooded
 	$(Q)mkdir -p $(BUILD)/bench
 	$(Q)BUILD=$(BUILD) $(PYTHON) tests/bench/bench_net.py $(BUILD)/bench/net.json
 bench-derive: $(BENCH_DERIVE) ## how long the model takes to derive a picture of 10 000 pods

@@ -1,199 +1,307 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the programs cost for one packet, over an empty program: BPF_PROG_TEST_RUN, interleaved,
- * medians. Prints one JSON object. Needs root; loads without pinning, touches no interface.
+ * What the kernel programs cost for one packet: BPF_PROG_TEST_RUN in the small cluster of
+ * tests/bpf/world.h, with as many addresses added as a large cluster has. Every run is of one
+ *frame, many times over; a program in front gives it another source port each time where flows are
+ *to be new. The cases are run in turn, each next to an empty program that is run in the same way,
+ *and what the kernel says it took is the difference. The counters prove that each packet met the
+ *fate that the case is about.
+ *
+ *	bench_progs [ROUNDS REPEAT]
+ *
+ * Prints one JSON object. Needs root; loads without pinning, in a network namespace of its own.
  */
-#include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <linux/bpf.h>
+#include <linux/in.h>
+#include <linux/pkt_cls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "bpf/bh_abi.h"
-#include "bpf/frame.h"
 #include "bpf/isolate.skel.h"
+#include "common/cleanup.h"
 #include "common/json.h"
+#include "common/parse.h"
+#include "tests/bpf/world.h"
 
-#define ROUNDS 15
-#define REPEAT 200000
-#define LO_IFINDEX 1 /* test runs happen on the loopback device */
+#define ROUNDS_MAX 101
+#define REPEAT_MAX 1000000
+#define NEW_FLOWS 2000 /* of one run: few enough for every table */
+#define MORE_ADDRS 10000
+#define L4_V4 34 /* where the source port is */
+#define L4_V6 54
+#define OPEN_MAX 3
 
-enum { EMPTY, EST_V4, EST_V6, EST_UDP, JUDGE_V4, JUDGE_CIDR, N_CASES };
-static const char *const case_name[N_CASES] = {
-	"empty program",
-	"established flow, TCP IPv4",
-	"established flow, TCP IPv6",
-	"established flow, UDP IPv4",
-	"verdict, own tenant, IPv4",
-	"verdict, world by cidr grant",
+#define GOAL_ESTABLISHED 130 /* ns over an empty program */
+#define GOAL_NEW 600
+#define GOAL_DROP 110
+
+struct step {
+	uint8_t dir;
+	const char *pkt; /* NULL: none */
 };
 
-static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 9 };
+static const struct test {
+	const char *name;
+	int goal_ns; /* 0: none */
+	const char *who;
+	struct step open[OPEN_MAX]; /* once before each run */
+	struct step run;
+	uint8_t verdict, reason;
+	uint16_t sport_at; /* new flows: where the program in front counts up; else 0 */
+} tests[] = {
+	{ "established, TCP IPv4, from the pod", GOAL_ESTABLISHED, "tenant",
+	  .open = { { OUT, "eth ip4 dst=mate tcp" },
+		    { IN, "eth ip4 src=mate tcp sport=443 dport=40000 flags=0x12" } },
+	  .run = { OUT, "eth ip4 dst=mate tcp flags=0x10 data len=100" }, PASSES },
+	{ "established, TCP IPv4, to the pod", GOAL_ESTABLISHED, "tenant",
+	  .open = { { OUT, "eth ip4 dst=mate tcp" },
+		    { IN, "eth ip4 src=mate tcp sport=443 dport=40000 flags=0x12" },
+		    { OUT, "eth ip4 dst=mate tcp flags=0x10" } },
+	  .run = { IN, "eth ip4 src=mate tcp sport=443 dport=40000 flags=0x10 data len=100" },
+	  PASSES },
+	{ "established, TCP IPv6, from the pod", GOAL_ESTABLISHED, "tenant",
+	  .open = { { OUT, "eth ip6 dst=mate tcp" },
+		    { IN, "eth ip6 src=mate tcp sport=443 dport=40000 flags=0x12" } },
+	  .run = { OUT, "eth ip6 dst=mate tcp flags=0x10 data len=100" }, PASSES },
+	{ "established, UDP IPv4, from the pod", GOAL_ESTABLISHED, "tenant",
+	  .open = { { OUT, "eth ip4 dst=mate udp" },
+		    { IN, "eth ip4 src=mate udp sport=9999 dport=40000" } },
+	  .run = { OUT, "eth ip4 dst=mate udp data len=22" }, PASSES },
+	{ "established, UDP IPv6, from the pod", GOAL_ESTABLISHED, "tenant",
+	  .open = { { OUT, "eth ip6 dst=mate udp" },
+		    { IN, "eth ip6 src=mate udp sport=9999 dport=40000" } },
+	  .run = { OUT, "eth ip6 dst=mate udp data len=22" }, PASSES },
+	{ "established, to the public world", GOAL_ESTABLISHED, "tenant",
+	  .open = { { OUT, "eth ip4 dst=public tcp" },
+		    { IN, "eth ip4 src=public tcp sport=443 dport=40000 flags=0x12" } },
+	  .run = { OUT, "eth ip4 dst=public tcp flags=0x10 data len=100" }, PASSES },
+	{ "new, own tenant, TCP IPv4", GOAL_NEW, "tenant", .run = { OUT, "eth ip4 dst=mate tcp" },
+	  PASSES, L4_V4 },
+	{ "new, own tenant, TCP IPv4, to the pod", GOAL_NEW, "tenant",
+	  .run = { IN, "eth ip4 src=mate tcp" }, PASSES, L4_V4 },
+	{ "new, own tenant, TCP IPv6", GOAL_NEW, "tenant", .run = { OUT, "eth ip6 dst=mate tcp" },
+	  PASSES, L4_V6 },
+	{ "new, own tenant, UDP IPv4", GOAL_NEW, "tenant", .run = { OUT, "eth ip4 dst=mate udp" },
+	  PASSES, L4_V4 },
+	{ "new, own Service", GOAL_NEW, "tenant", .run = { OUT, "eth ip4 dst=svcown tcp" }, PASSES,
+	  L4_V4 },
+	{ "new, public world", GOAL_NEW, "tenant", .run = { OUT, "eth ip4 dst=public tcp" }, PASSES,
+	  L4_V4 },
+	{ "new, cidr grant", GOAL_NEW, "granted", .run = { OUT, "eth ip4 dst=172.16.1.1 tcp" },
+	  PASSES, L4_V4 },
+	{ "new, tenant grant with ports", GOAL_NEW, "tenant",
+	  .run = { OUT, "eth ip4 dst=friend tcp dport=5432" }, PASSES, L4_V4 },
+	{ "drop, other tenant, IPv4", GOAL_DROP, "tenant", .run = { OUT, "eth ip4 dst=foe udp" },
+	  DROPS(PEER_TENANT) },
+	{ "drop, other tenant, IPv6", GOAL_DROP, "tenant", .run = { OUT, "eth ip6 dst=foe udp" },
+	  DROPS(PEER_TENANT) },
+	{ "drop, other tenant, to the pod", GOAL_DROP, "tenant",
+	  .run = { IN, "eth ip4 src=foe udp" }, DROPS(PEER_TENANT) },
+	{ "drop, address of nobody", GOAL_DROP, "tenant", .run = { OUT, "eth ip4 dst=unknown udp" },
+	  DROPS(PEER_UNKNOWN) },
+	{ "drop, another's source address", GOAL_DROP, "tenant",
+	  .run = { OUT, "eth ip4 src=evil udp" }, DROPS(SRC_ADDR) },
+	{ "drop, unknown interface", GOAL_DROP, "nobody", .run = { OUT, "eth ip4 dst=mate udp" },
+	  DROPS(UNKNOWN_ENDPOINT) },
+};
 
-static int put(struct bpf_map *map, const void *key, const void *value)
+#define N_TESTS (sizeof(tests) / sizeof(tests[0]))
+
+struct bench {
+	struct world world;
+	int empty;    /* program */
+	int in_front; /* map of programs: [0] is what a program in front goes on to */
+	int front_v4, front_v6;
+	uint64_t rounds, repeat;
+	uint32_t ns[N_TESTS][ROUNDS_MAX], empty_ns[N_TESTS][ROUNDS_MAX];
+};
+
+static void __attribute__((noreturn)) die(const char *what)
 {
-	return bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY);
+	(void)fprintf(stderr, "bench_progs: %s (%s)\n", what, strerror(errno));
+	exit(1);
 }
 
-static struct bh_addr addr(const char *text)
-{
-	struct bh_addr a = { 0 };
-
-	if (bh_addr_parse(text, &a) < 0)
-		abort(); /* a constant of this file */
-	return a;
-}
-
-static int own_addr(struct isolate_bpf *skel, const char *text)
-{
-	const struct bh_addr a = addr(text);
-	const struct bh_abi_addr v = { .tenant = BH_TENANT_FIRST, .cls = BH_CLASS_TENANT };
-
-	return put(skel->maps.bh_addrs, a.b, &v);
-}
-
-/* A tenant with two pods and 1 000 cidr grants. */
-static int fill(struct isolate_bpf *skel)
-{
-	const struct bh_addr a6 = addr("fd00::9");
-	struct bh_abi_endpoint ep = { .tenant = BH_TENANT_FIRST,
-				      .role = BH_ROLE_TENANT,
-				      .flags = BH_EP_HAS_V4 | BH_EP_HAS_V6,
-				      .ip4 = { 10, 0, 0, 9 } };
-	const struct bh_abi_tenant t = { 0 };
-	const uint32_t ifindex = LO_IFINDEX, id = BH_TENANT_FIRST;
-	const uint64_t any = BH_PORTS_ANY;
-	int r;
-
-	memcpy(ep.mac, mac, 6);
-	memcpy(ep.ip6, a6.b, 16);
-	r = put(skel->maps.bh_endpoints, &ifindex, &ep);
-	r |= put(skel->maps.bh_tenants, &id, &t);
-	r |= own_addr(skel, "10.0.0.9") | own_addr(skel, "10.0.0.10");
-	r |= own_addr(skel, "fd00::9") | own_addr(skel, "fd00::10");
-	for (uint32_t i = 0; i < 1000; i++) {
-		struct bh_abi_world_key k = { .prefixlen = BH_WORLD_KEY_FIXED_BITS + 120,
-					      .tenant = id,
-					      .dir = BH_DIR_EGRESS,
-					      .addr = { [10] = 0xff, [11] = 0xff, [12] = 172 } };
-		struct bh_abi_cidr_key c = { .prefixlen = 96 + 8,
-					     .addr = { [10] = 0xff, [11] = 0xff, [12] = 172 } };
-		const struct bh_abi_cidr private = { .cls = BH_CLASS_WORLD_PRIVATE };
-
-		k.addr[13] = (uint8_t)(16 + (i >> 8));
-		k.addr[14] = (uint8_t)i;
-		r |= put(skel->maps.bh_world, &k, &any) | put(skel->maps.bh_cidrs, &c, &private);
+#define INSN(c, d, s, o, i)                                                                        \
+	(struct bpf_insn)                                                                          \
+	{                                                                                          \
+		.code = (c), .dst_reg = (d), .src_reg = (s), .off = (int16_t)(o), .imm = (i)       \
 	}
-	return r;
+
+static int load(const struct bpf_insn *insns, size_t n)
+{
+	const int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "bench", "GPL", insns, n, NULL);
+
+	if (fd < 0)
+		die("a program of the benchmark's own does not load");
+	return fd;
 }
 
-static int empty_prog(void)
+static int load_empty(void)
 {
 	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = 0, .imm = -1 },
-		{ .code = BPF_JMP | BPF_EXIT },
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, TC_ACT_UNSPEC),
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
 
-	return bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, "empty", "GPL", insns, 2, NULL);
+	return load(insns, sizeof(insns) / sizeof(insns[0]));
 }
 
-static int run_once(int fd, const struct bh_flow_spec *f, uint32_t *ret_ns)
+/* Counts the port at @at of the frame up, then goes on to the program in @map[0]. */
+static int load_front(int map, int at)
 {
-	uint8_t frame[BH_FRAME_MAX];
-	struct __sk_buff ctx = { .ifindex = LO_IFINDEX };
-	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = frame, .repeat = REPEAT, .ctx_in = &ctx,
-		    .ctx_size_in = sizeof(ctx));
-	size_t len;
+	const struct bpf_insn insns[] = {
+		INSN(BPF_LDX | BPF_MEM | BPF_W, 2, 1, offsetof(struct __sk_buff, data), 0),
+		INSN(BPF_LDX | BPF_MEM | BPF_W, 3, 1, offsetof(struct __sk_buff, data_end), 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_X, 4, 2, 0, 0),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 4, 0, 0, at + 2),
+		INSN(BPF_JMP | BPF_JGT | BPF_X, 4, 3, 9, 0), /* to the end */
+		INSN(BPF_LDX | BPF_MEM | BPF_H, 5, 2, at, 0),
+		INSN(BPF_ALU | BPF_END | BPF_TO_BE, 5, 0, 0, 16),
+		INSN(BPF_ALU64 | BPF_ADD | BPF_K, 5, 0, 0, 1),
+		INSN(BPF_ALU | BPF_END | BPF_TO_BE, 5, 0, 0, 16),
+		INSN(BPF_STX | BPF_MEM | BPF_H, 2, 5, at, 0),
+		INSN(BPF_LD | BPF_DW | BPF_IMM, 2, BPF_PSEUDO_MAP_FD, 0, map),
+		INSN(0, 0, 0, 0, 0),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 3, 0, 0, 0),
+		INSN(BPF_JMP | BPF_CALL, 0, 0, 0, BPF_FUNC_tail_call),
+		INSN(BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, TC_ACT_STOLEN), /* of nothing here */
+		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
+	};
 
-	if (bh_frame_build(f, frame, &len) < 0)
-		return -EINVAL;
-	o.data_size_in = (uint32_t)len;
-	if (bpf_prog_test_run_opts(fd, &o) < 0)
-		return -errno;
-	if (o.retval != (uint32_t)-1) {
-		fprintf(stderr, "bench: the packet was dropped\n");
-		return -EPERM;
+	return load(insns, sizeof(insns) / sizeof(insns[0]));
+}
+
+/* Pods of other tenants on other nodes, so that the tables are as full as they get. */
+static void add_addrs(struct bench *b)
+{
+	for (uint32_t i = 0; i < MORE_ADDRS; i++) {
+		struct bh_abi_addr_key key = {
+			.addr = { 0xfd, 0, 0x77, [14] = (uint8_t)(i >> 8), [15] = (uint8_t)i }
+		};
+		const struct bh_abi_addr v = { .tenant = T_FOE, .cls = BH_CLASS_TENANT };
+
+		if (bpf_map_update_elem(bpf_map__fd(b->world.skel->maps.bh_addrs), &key, &v,
+					BPF_ANY) < 0)
+			die("no room for addresses");
 	}
-	*ret_ns = o.duration;
-	return 0;
 }
 
-static int cmp(const void *a, const void *b)
+static void bench_open(struct bench *b)
 {
-	const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return (x > y) - (x < y);
+	if (world_open(&b->world) < 0)
+		exit(1);
+	world_generation(&b->world, 1);
+	add_addrs(b);
+	b->empty = load_empty();
+	b->in_front = bpf_map_create(BPF_MAP_TYPE_PROG_ARRAY, "bench", 4, 4, 1, NULL);
+	if (b->in_front < 0)
+		die("no map of programs");
+	b->front_v4 = load_front(b->in_front, L4_V4);
+	b->front_v6 = load_front(b->in_front, L4_V6);
 }
 
-static int report(uint32_t ns[N_CASES][ROUNDS], size_t insns)
+static uint32_t run(const struct bench *b, const struct test *t, int prog, uint32_t repeat)
 {
-	struct bh_json *j = bh_json_new_object(), *list = bh_json_new_array();
-	char *text = NULL;
+	struct __sk_buff ctx = { .ifindex = WORLD_IFINDEX };
+	struct pkt_frame f;
+	const int front = t->sport_at == L4_V4 ? b->front_v4 : b->front_v6;
+	const uint32_t zero = 0;
+	LIBBPF_OPTS(bpf_test_run_opts, o, .data_in = f.b, .repeat = (int)repeat, .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx));
 
-	for (int c = 0; c < N_CASES; c++) {
-		struct bh_json *row = bh_json_new_object();
+	world_build((struct world *)&b->world, t->run.pkt, t->run.dir, &f);
+	o.data_size_in = (uint32_t)f.len;
+	if (t->sport_at && bpf_map_update_elem(b->in_front, &zero, &prog, BPF_ANY) < 0)
+		die("tail call");
+	if (bpf_prog_test_run_opts(t->sport_at ? front : prog, &o) < 0 || o.retval == TC_ACT_STOLEN)
+		die(t->name);
+	return o.duration;
+}
 
-		qsort(ns[c], ROUNDS, sizeof(ns[c][0]), cmp);
-		bh_json_set_str(row, "case", case_name[c]);
-		bh_json_set_int(row, "median_ns", ns[c][ROUNDS / 2]);
-		bh_json_set_int(row, "min_ns", ns[c][0]);
-		bh_json_set_int(row, "max_ns", ns[c][ROUNDS - 1]);
-		bh_json_set_int(row, "over_empty_ns",
-				(int64_t)ns[c][ROUNDS / 2] - ns[EMPTY][ROUNDS / 2]);
+static void open_flow(struct bench *b, const struct test *t)
+{
+	for (size_t i = 0; i < OPEN_MAX && t->open[i].pkt; i++)
+		world_expect(&b->world, WORLD_IFINDEX, t->open[i].dir, t->open[i].pkt, PASSES);
+}
+
+static void measure(struct bench *b, size_t i, size_t round)
+{
+	const struct test *t = &tests[i];
+	const struct bh_abi_stat_key key = {
+		.tenant = strcmp(t->who, "nobody") == 0	   ? BH_TENANT_NONE
+			  : strcmp(t->who, "granted") == 0 ? T_GRANTED
+							   : T_OWN,
+		.dir = t->run.dir,
+		.verdict = t->verdict,
+		.reason = t->reason,
+	};
+	const int prog = bpf_program__fd(t->run.dir == OUT ? b->world.skel->progs.from_pod
+							   : b->world.skel->progs.to_pod);
+	const uint32_t repeat =
+		t->sport_at && b->repeat > NEW_FLOWS ? NEW_FLOWS : (uint32_t)b->repeat;
+	uint64_t before;
+
+	world_forget(&b->world);
+	world_become(&b->world, WORLD_IFINDEX, t->who);
+	open_flow(b, t);
+	b->empty_ns[i][round] = run(b, t, b->empty, repeat);
+	before = world_stat(&b->world, &key).packets;
+	b->ns[i][round] = run(b, t, prog, repeat);
+	if (world_stat(&b->world, &key).packets - before != repeat) {
+		(void)fprintf(stderr, "%s: not what became of every packet: %llu of %u\n", t->name,
+			      (unsigned long long)(world_stat(&b->world, &key).packets - before),
+			      repeat);
+		die("counters");
+	}
+}
+
+static void report(const struct bench *b)
+{
+	bh_auto(bh_json_freep) struct bh_json *j = bh_json_new_object();
+	struct bh_json *list = bh_json_new_array();
+	bh_autofree char *text = NULL;
+
+	for (size_t i = 0; i < N_TESTS; i++) {
+		struct bh_json *row = bh_json_new_object(), *over = bh_json_new_array();
+
+		for (size_t r = 0; r < b->rounds; r++)
+			bh_json_append(over, bh_json_new_int((int64_t)b->ns[i][r] -
+							     (int64_t)b->empty_ns[i][r]));
+		bh_json_set_str(row, "case", tests[i].name);
+		if (tests[i].goal_ns)
+			bh_json_set_int(row, "goal_ns", tests[i].goal_ns);
+		bh_json_set(row, "over_empty_ns", over);
 		bh_json_append(list, row);
 	}
 	bh_json_set(j, "programs", list);
-	bh_json_set_int(j, "from_pod_instructions", (int64_t)insns);
+	bh_json_set_int(j, "repeat", (int64_t)b->repeat);
+	bh_json_set_int(j, "new_flows", NEW_FLOWS);
 	if (bh_json_encode(j, true, &text) < 0)
-		return 1;
-	puts(text);
-	free(text);
-	bh_json_free(j);
-	return 0;
+		die("memory");
+	(void)puts(text);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-	struct isolate_bpf *skel = isolate_bpf__open_and_load();
-	const struct bh_flow_spec v4 = { .src = addr("10.0.0.9"),
-					 .dst = addr("10.0.0.10"),
-					 .src_mac.b = { 2, 0, 0, 0, 0, 9 },
-					 .dst_mac.b = { 2 },
-					 .proto = IPPROTO_TCP,
-					 .sport = 40000,
-					 .dport = 80 };
-	struct bh_flow_spec v6 = v4, udp = v4, cidr = v4;
-	static uint32_t ns[N_CASES][ROUNDS];
-	int r = 0, empty = empty_prog();
+	static struct bench b = { .rounds = 15, .repeat = 100000 };
 
-	v6.src = addr("fd00::9");
-	v6.dst = addr("fd00::10");
-	udp.proto = IPPROTO_UDP;
-	cidr.dst = addr("172.17.33.1");
-	if (!skel || empty < 0 || fill(skel) < 0) {
-		fprintf(stderr, "bench: cannot load the programs: %s\n", strerror(errno));
-		return 1;
+	if ((argc != 1 && argc != 3) ||
+	    (argc == 3 && (bh_parse_u64(argv[1], 1, ROUNDS_MAX, &b.rounds) < 0 ||
+			   bh_parse_u64(argv[2], 1, REPEAT_MAX, &b.repeat) < 0))) {
+		(void)fputs("usage: bench_progs [ROUNDS REPEAT]\n", stderr);
+		return 2;
 	}
-	for (int i = 0; i < ROUNDS && r >= 0; i++) {
-		const int from = bpf_program__fd(skel->progs.from_pod);
-		const int dry = bpf_program__fd(skel->progs.explain_from);
-		const struct {
-			int fd;
-			const struct bh_flow_spec *f;
-		} c[N_CASES] = { { empty, &v4 }, { from, &v4 }, { from, &v6 },
-				 { from, &udp }, { dry, &v4 },	{ dry, &cidr } };
-
-		for (int k = 0; k < N_CASES && r >= 0; k++)
-			r = run_once(c[k].fd, c[k].f, &ns[k][i]);
+	bench_open(&b);
+	for (size_t r = 0; r < b.rounds; r++) {
+		for (size_t i = 0; i < N_TESTS; i++)
+			measure(&b, i, r);
 	}
-	if (r < 0) {
-		fprintf(stderr, "bench: test run: %s\n", strerror(-r));
-		return 1;
-	}
-	r = report(ns, bpf_program__insn_cnt(skel->progs.from_pod));
-	isolate_bpf__destroy(skel);
-	return r;
+	report(&b);
+	world_close(&b.world);
+	return 0;
 }
