@@ -38,6 +38,7 @@
 /* bh_endpoints: hash, __u32 ifindex of the host's side -> the pod behind it. */
 #define BH_EP_HAS_V4 0x1
 #define BH_EP_HAS_V6 0x2
+#define BH_EP_CLOSED 0x4 /* nothing passes: the pod has an interface that is not filtered */
 
 struct bh_abi_endpoint {
 	__u32 tenant; /* BH_TENANT_* or a tenant's number */
@@ -237,7 +238,19 @@ struct bh_abi_event {
 };
 _Static_assert(sizeof(struct bh_abi_event) == 72, "bh_abi_event layout");
 
-/* bh_tenant_ids: hash, name -> __u32 number. bh_left_alone: hash, __u32 ifindex -> 1. */
+/*
+ * bh_left_alone: hash, __u32 ifindex -> what else tells the interface from another one that gets
+ * its number later: the MAC of the host's end, which is random at birth, and the other end's
+ * number. All zero: not known.
+ */
+struct bh_abi_left_alone {
+	__u8 mac[6];
+	__u8 pad[2]; /* must be zero */
+	__u32 peer_ifindex;
+};
+_Static_assert(sizeof(struct bh_abi_left_alone) == 12, "bh_abi_left_alone layout");
+
+/* bh_tenant_ids: hash, name -> __u32 number. */
 struct bh_abi_tenant_name {
 	char name[256]; /* NUL-padded */
 };

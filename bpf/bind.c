@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/cleanup.h"
+#include "model/tenant.h"
 
 static const char *const state_name[] = {
 #define X(id, label, ...) [BH_IF_##id] = label,
@@ -100,6 +101,9 @@ static int collect_ifs(const struct bh_bind_input *in, struct bh_ifs *ifs)
 		f->ifindex = l[i].ifindex;
 		memcpy(f->name, l[i].name, sizeof(f->name));
 		f->state = ignored(in, l[i].name) ? BH_IF_IGNORED : BH_IF_QUARANTINED;
+		f->nsid = l[i].nsid;
+		memcpy(f->print.mac, l[i].mac.b, sizeof(f->print.mac));
+		f->print.peer_ifindex = l[i].peer_ifindex;
 		f->mac = l[i].peer_mac;
 		ifs->n++;
 	}
@@ -274,11 +278,89 @@ static void unbind_macless(const struct bh_bind_input *in, struct bh_ifs *ifs)
 	}
 }
 
-static bool was_left_alone(const struct bh_bind_input *in, uint32_t ifindex)
+static const struct bh_link *link_of(const struct bh_bind_input *in, uint32_t ifindex)
 {
+	size_t lo = 0, hi = in->n_links;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+
+		if (in->links[mid].ifindex == ifindex)
+			return &in->links[mid];
+		if (in->links[mid].ifindex < ifindex)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+static void add_other(struct bh_if *f, const struct bh_if *other)
+{
+	struct bh_link_other *o = &f->others[f->n_others];
+
+	if (f->n_others == BH_LINK_MAX_OTHERS) {
+		f->more_others = true;
+		return;
+	}
+	*o = (struct bh_link_other){ .kind = "veth" };
+	memcpy(o->name, other->name, sizeof(o->name));
+	f->n_others++;
+}
+
+static bool of_tenant(const struct bh_if *f)
+{
+	return f->state == BH_IF_ENFORCED &&
+	       (f->pod->cls == BH_CLASS_TENANT || f->pod->cls == BH_CLASS_CONFLICT);
+}
+
+/* Does the Tenant of @f's pod want it closed while something of it is not filtered? */
+static bool denies(const struct bh_picture *pic, const struct bh_if *f)
+{
+	const struct bh_tenant_spec *s =
+		f->pod->tenant < pic->n_tenants ? pic->tenants[f->pod->tenant].spec : NULL;
+
+	return s && s->net.mode == BH_MODE_ENFORCE && s->net.deny_other_interfaces;
+}
+
+/* What else leads into, or out of, the namespaces of tenants' pods. */
+static void find_others(const struct bh_bind_input *in, struct bh_ifs *ifs)
+{
+	for (size_t i = 0; i < ifs->n; i++) {
+		struct bh_if *f = &ifs->v[i];
+		const struct bh_link *l = of_tenant(f) ? link_of(in, f->ifindex) : NULL;
+
+		if (!l)
+			continue;
+		memcpy(f->others, l->others, sizeof(f->others));
+		f->n_others = l->n_others;
+		f->more_others = l->more_others;
+		for (size_t k = 0; k < ifs->n; k++) {
+			if (k == i || ifs->v[k].nsid != f->nsid ||
+			    ifs->v[k].state == BH_IF_ENFORCED)
+				continue;
+			if (ifs->v[k].state == BH_IF_IGNORED) {
+				add_other(f, &ifs->v[k]);
+				continue;
+			}
+			ifs->v[k].state = BH_IF_QUARANTINED;
+			ifs->v[k].second = true;
+		}
+		f->closed = (f->n_others || f->more_others) && denies(in->pic, f);
+	}
+}
+
+static bool was_left_alone(const struct bh_bind_input *in, const struct bh_if *f)
+{
+	static const struct bh_abi_left_alone not_known;
+
 	for (size_t i = 0; i < in->n_left_alone; i++) {
-		if (in->left_alone[i] == ifindex)
-			return true;
+		const struct bh_abi_left_alone *print = &in->left_alone[i].print;
+
+		/* another one may have got its number: that one was not there */
+		if (in->left_alone[i].ifindex == f->ifindex)
+			return !memcmp(print, &f->print, sizeof(*print)) ||
+			       !memcmp(print, &not_known, sizeof(*print));
 	}
 	return false;
 }
@@ -315,11 +397,12 @@ int bh_bind(const struct bh_bind_input *in, struct bh_ifs *ret_ifs)
 	retire(in, &ifs);
 	for (size_t i = 0; i < ifs.n; i++) {
 		if (ifs.v[i].state == BH_IF_QUARANTINED &&
-		    (in->first_start || was_left_alone(in, ifs.v[i].ifindex)))
+		    (in->first_start || was_left_alone(in, &ifs.v[i])))
 			ifs.v[i].state = BH_IF_LEFT_ALONE;
 	}
 	/* after that: what leads to a known pod is closed, not left alone */
 	unbind_macless(in, &ifs);
+	find_others(in, &ifs);
 	*ret_ifs = ifs;
 	ifs = (struct bh_ifs){ 0 };
 	return 0;

@@ -8,6 +8,9 @@
  * the other end's namespace, if it is behind one interface only (a pod with CAP_NET_ADMIN can write
  * that, so it counts only while nobody else has the address, and never for an interface that was
  * bound to a pod with others); what was bound before.
+ *
+ * A tenant's pod may have more than that interface. A second veth is closed; what does not lead
+ * through this namespace, or is ignored, is told, and closes the pod where its Tenant says so.
  */
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,8 +42,16 @@ struct bh_if {
 	enum bh_if_state state;
 	const struct bh_pic_pod *pod; /* ENFORCED only */
 	bool retired;		      /* QUARANTINED, after a pod with the addresses below */
-	bool shared;		      /* more than one pod claims it: judged as conflict */
-	struct bh_mac mac;	      /* of the pod */
+	bool second;		      /* QUARANTINED, beside the interface of a tenant's pod */
+	bool closed; /* ENFORCED, but for the others below: its Tenant wants it closed */
+	/* what else a tenant's pod has that is not filtered: as in struct bh_link */
+	struct bh_link_other others[BH_LINK_MAX_OTHERS];
+	size_t n_others;
+	bool more_others;
+	bool shared;			/* more than one pod claims it: judged as conflict */
+	int32_t nsid;			/* of the namespace behind it */
+	struct bh_abi_left_alone print; /* by which the interface is known again */
+	struct bh_mac mac;		/* of the pod */
 	bool has4, has6;
 	struct bh_addr addr4, addr6;
 };
@@ -59,6 +70,12 @@ struct bh_bound {
 	struct bh_abi_endpoint ep;
 };
 
+/* An interface that was left alone, as it was then. */
+struct bh_left_alone {
+	uint32_t ifindex;
+	struct bh_abi_left_alone print;
+};
+
 /* All borrowed. */
 struct bh_bind_input {
 	const struct bh_picture *pic;
@@ -71,7 +88,7 @@ struct bh_bind_input {
 	size_t n_ignore;
 	const struct bh_bound *bound; /* by ifindex */
 	size_t n_bound;
-	const uint32_t *left_alone; /* sorted; from earlier */
+	const struct bh_left_alone *left_alone; /* by ifindex; from earlier */
 	size_t n_left_alone;
 	bool first_start; /* what leads to no known pod now is left alone */
 };

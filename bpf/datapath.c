@@ -147,24 +147,6 @@ static int read_ids(struct bh_datapath *dp)
 	return errno == ENOENT ? 0 : -errno;
 }
 
-static int read_left_alone(struct bh_datapath *dp)
-{
-	const int fd = bpf_map__fd(dp->skel->maps.bh_left_alone);
-	uint32_t key = 0, next;
-	void *prev = NULL;
-
-	while (!bpf_map_get_next_key(fd, prev, &next)) {
-		int r;
-
-		key = next;
-		prev = &key;
-		r = bh_u32set_add(&dp->left_alone, &dp->n_left_alone, &dp->cap_left_alone, key);
-		if (r < 0)
-			return r;
-	}
-	return errno == ENOENT ? 0 : -errno;
-}
-
 static int adopt_maps(struct bh_datapath *dp, struct bh_err *err)
 {
 	int r;
@@ -176,7 +158,7 @@ static int adopt_maps(struct bh_datapath *dp, struct bh_err *err)
 	}
 	r = read_ids(dp);
 	if (r >= 0)
-		r = read_left_alone(dp);
+		r = bh_left_read(dp);
 	if (r < 0)
 		return bh_err_set(err, r, "cannot read the pinned tenant numbers: %s",
 				  strerror(-r));
@@ -222,6 +204,9 @@ static int choose_mode(struct bh_datapath *dp, enum bh_attach wanted, struct bh_
 {
 	const bool tcx = bh_attach_has_tcx(bpf_program__fd(dp->skel->progs.from_pod));
 
+	dp->has_tcx = tcx;
+	dp->prog_id[BH_DIR_EGRESS] = bh_prog_id(bpf_program__fd(dp->skel->progs.from_pod), NULL, 0);
+	dp->prog_id[BH_DIR_INGRESS] = bh_prog_id(bpf_program__fd(dp->skel->progs.to_pod), NULL, 0);
 	if (wanted == BH_ATTACH_TCX && !tcx)
 		return bh_err_set(err, EOPNOTSUPP,
 				  "this kernel has no TCX (Linux 6.6 or later): use --attach auto");
@@ -300,6 +285,9 @@ struct bh_datapath *bh_datapath_close(struct bh_datapath *dp)
 	bh_ids_free(dp->ids);
 	free(dp->attached);
 	free(dp->lost);
+	free(dp->fronts);
+	free(dp->due);
+	free(dp->puts);
 	free(dp->left_alone);
 	free(dp->dir);
 	free(dp);
@@ -357,22 +345,4 @@ int bh_datapath_number(struct bh_datapath *dp, const char *tenant, uint32_t *ret
 		return -errno;
 	*ret_id = id;
 	return 0;
-}
-
-static int copy_u32(const uint32_t *v, size_t n, uint32_t **ret_v, size_t *ret_n)
-{
-	uint32_t *copy = calloc(n + 1, sizeof(*copy));
-
-	if (!copy)
-		return -ENOMEM;
-	if (n)
-		memcpy(copy, v, n * sizeof(*v));
-	*ret_v = copy;
-	*ret_n = n;
-	return 0;
-}
-
-int bh_datapath_left_alone(const struct bh_datapath *dp, uint32_t **ret_v, size_t *ret_n)
-{
-	return copy_u32(dp->left_alone, dp->n_left_alone, ret_v, ret_n);
 }

@@ -60,11 +60,29 @@ const struct bh_ids *bh_datapath_ids(const struct bh_datapath *dp);
 int bh_datapath_number(struct bh_datapath *dp, const char *tenant, uint32_t *ret_id);
 
 /*
- * Look whether what was attached still is: somebody may have taken a program off, and an interface
- * may have gone and left its number to another one between two looks. What was lost is attached
- * again by the next apply or guard. How many interfaces are lost, or -ENOMEM.
+ * Look whether what was attached still is, and is the first to see a packet: somebody may have
+ * taken a program off or hung one in front, and an interface may have gone and left its number to
+ * another one between two looks. What was lost is attached again by the next apply or guard; who
+ * was overtaken is put in front again, at most once in BH_FRONT_INTERVAL_S for each interface. How
+ * many interfaces need that, or -ENOMEM.
  */
 int bh_datapath_verify(struct bh_datapath *dp);
+/* The same for some interfaces; those that are not attached are skipped. */
+int bh_datapath_verify_some(struct bh_datapath *dp, const uint32_t *ifindexes, size_t n);
+#define BH_FRONT_INTERVAL_S 60
+
+/* Somebody else's program that sees a packet before ours. */
+struct bh_front {
+	uint32_t ifindex;
+	uint8_t dir;	    /* BH_DIR_* */
+	enum bh_attach how; /* TCX or CLSACT */
+	uint32_t prog_id;   /* 0: a filter that is no BPF program */
+	char name[32];	    /* of the program, or the filter's kind */
+};
+/* As of the last look; valid until the next one, or the next apply or guard. */
+const struct bh_front *bh_datapath_fronts(const struct bh_datapath *dp, size_t *ret_n);
+/* How often interfaces were put in front again. */
+uint64_t bh_datapath_put_in_front(const struct bh_datapath *dp);
 
 /*
  * Endpoints as the kernel has them now, but for lost interfaces, sorted by ifindex; for the caller
@@ -73,7 +91,8 @@ int bh_datapath_verify(struct bh_datapath *dp);
 int bh_datapath_bound(const struct bh_datapath *dp, struct bh_bound **ret_v, size_t *ret_n);
 
 /* The interfaces that were there before the first start; persistent. Sorted, caller frees. */
-int bh_datapath_left_alone(const struct bh_datapath *dp, uint32_t **ret_v, size_t *ret_n);
+int bh_datapath_left_alone(const struct bh_datapath *dp, struct bh_left_alone **ret_v,
+			   size_t *ret_n);
 
 struct bh_apply_result {
 	size_t writes;	 /* map entries written or deleted */

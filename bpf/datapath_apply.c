@@ -202,6 +202,12 @@ static void attach_wanted(struct run *run, const struct bh_ifs *ifs)
 
 		if (f->state != BH_IF_ENFORCED && f->state != BH_IF_QUARANTINED)
 			continue;
+		if (bh_u32set_has(run->dp->due, run->dp->n_due, f->ifindex)) {
+			r = bh_position_put(run->dp, f->ifindex, run->first ? NULL : run->err);
+			if (r < 0 && r != -ENODEV)
+				failed(run, r, NULL);
+			continue;
+		}
 		if (bh_u32set_has(run->dp->attached, run->dp->n_attached, f->ifindex) &&
 		    !bh_u32set_has(run->dp->lost, run->dp->n_lost, f->ifindex))
 			continue;
@@ -212,8 +218,10 @@ static void attach_wanted(struct run *run, const struct bh_ifs *ifs)
 			failed(run, r, NULL);
 			continue;
 		}
-		bh_u32set_del(run->dp->lost, &run->dp->n_lost, f->ifindex);
 		run->res.attached++;
+		r = bh_position_look(run->dp, f->ifindex);
+		if (r < 0)
+			failed(run, r, "what is known of the hooks");
 	}
 }
 
@@ -236,38 +244,17 @@ static void detach_unwanted(struct run *run, const struct bh_ifs *ifs)
 		}
 		bh_u32set_del(dp->attached, &dp->n_attached, ifindex);
 		bh_u32set_del(dp->lost, &dp->n_lost, ifindex);
+		bh_position_gone(dp, ifindex);
 		run->res.detached++;
 	}
 }
 
 static void note_left_alone(struct run *run, const struct bh_ifs *ifs)
 {
-	struct bh_datapath *dp = run->dp;
-	const int fd = bpf_map__fd(dp->skel->maps.bh_left_alone);
-	const uint32_t one = 1;
+	const int r = bh_left_note(run->dp, ifs);
 
-	for (size_t i = dp->n_left_alone; i-- > 0;) {
-		const uint32_t ifindex = dp->left_alone[i];
-		const struct bh_if *f = bh_ifs_get(ifs, ifindex);
-
-		if (f && f->state == BH_IF_LEFT_ALONE)
-			continue;
-		if (bpf_map_delete_elem(fd, &ifindex) < 0 && errno != ENOENT)
-			failed(run, -errno, "bh_left_alone");
-		else
-			bh_u32set_del(dp->left_alone, &dp->n_left_alone, ifindex);
-	}
-	for (size_t i = 0; i < ifs->n; i++) {
-		const uint32_t ifindex = ifs->v[i].ifindex;
-
-		if (ifs->v[i].state != BH_IF_LEFT_ALONE ||
-		    bh_u32set_has(dp->left_alone, dp->n_left_alone, ifindex))
-			continue;
-		if (bpf_map_update_elem(fd, &ifindex, &one, BPF_ANY) < 0 ||
-		    bh_u32set_add(&dp->left_alone, &dp->n_left_alone, &dp->cap_left_alone,
-				  ifindex) < 0)
-			failed(run, -errno, "bh_left_alone");
-	}
+	if (r < 0)
+		failed(run, r, "bh_left_alone");
 }
 
 static int raise_generation(struct bh_datapath *dp)
@@ -327,21 +314,6 @@ int bh_datapath_guard(struct bh_datapath *dp, const struct bh_ifs *ifs,
 	attach_wanted(&run, ifs);
 	*ret_result = run.res;
 	return run.first;
-}
-
-int bh_datapath_verify(struct bh_datapath *dp)
-{
-	int r;
-
-	dp->n_lost = 0;
-	for (size_t i = 0; i < dp->n_attached; i++) {
-		if (bh_attach_holds(dp->dir, dp->mode, dp->attached[i]))
-			continue;
-		r = bh_u32set_add(&dp->lost, &dp->n_lost, &dp->cap_lost, dp->attached[i]);
-		if (r < 0)
-			return r;
-	}
-	return (int)dp->n_lost;
 }
 
 int bh_datapath_bound(const struct bh_datapath *dp, struct bh_bound **ret_v, size_t *ret_n)

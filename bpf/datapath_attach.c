@@ -6,7 +6,6 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bpf/datapath_priv.h"
@@ -15,84 +14,22 @@
 #include "common/err.h"
 
 /*
- * TCX (Linux 6.6) is younger than Debian 12's libbpf and headers: numbers and layouts from
- * include/uapi/linux/bpf.h of 6.6.
+ * clsact: how our filters are found again. Two handles, because of filters with one priority the
+ * latest comes first: to get in front of somebody, or of an older daemon's programs, a new one is
+ * made before the old one goes.
  */
-#define TCX_INGRESS 46
-#define TCX_EGRESS 47
-#define LINK_TYPE_TCX 11
-#define F_BEFORE (1u << 3)
-
-struct link_create_tcx {
-	uint32_t prog_fd;
-	uint32_t target_ifindex;
-	uint32_t attach_type;
-	uint32_t flags;
-	uint32_t relative_fd;
-	uint32_t pad;
-	uint64_t expected_revision;
-};
-
-struct link_info_tcx {
-	uint32_t type;
-	uint32_t id;
-	uint32_t prog_id;
-	uint32_t pad;
-	uint32_t ifindex; /* 0: the interface is gone */
-	uint32_t attach_type;
-	uint8_t room[64]; /* the kernel may know more */
-};
-
-/* clsact: how our filters are found again. */
-#define TC_HANDLE 0xb01cu
+#define TC_HANDLE_A 0xb01cu
+#define TC_HANDLE_B 0xb01du
+/* Filters of one priority are of one kind, so the first one may be taken. */
 #define TC_PRIORITY 1
+#define TC_PRIORITY_MAX 8
 
 static const uint8_t dirs[] = { BH_DIR_EGRESS, BH_DIR_INGRESS };
-
-static int tcx_create(int prog_fd, uint32_t ifindex, uint8_t dir)
-{
-	struct link_create_tcx attr = {
-		.prog_fd = (uint32_t)prog_fd,
-		.target_ifindex = ifindex,
-		/* what the pod sends comes in at the host's side */
-		.attach_type = dir == BH_DIR_EGRESS ? TCX_INGRESS : TCX_EGRESS,
-		.flags = F_BEFORE, /* relative to nothing: before everybody */
-	};
-	const long fd = syscall(__NR_bpf, BPF_LINK_CREATE, &attr, sizeof(attr));
-
-	return fd < 0 ? -errno : (int)fd;
-}
-
-bool bh_attach_has_tcx(int prog_fd)
-{
-	/* no such interface: a kernel that knows TCX says so, another refuses the type */
-	const int r = tcx_create(prog_fd, INT32_MAX, BH_DIR_EGRESS);
-
-	if (r >= 0)
-		close(r);
-	return r == -ENODEV;
-}
 
 static int prog_fd_of(const struct bh_datapath *dp, uint8_t dir)
 {
 	return bpf_program__fd(dir == BH_DIR_EGRESS ? dp->skel->progs.from_pod
 						    : dp->skel->progs.to_pod);
-}
-
-/* Is what is pinned at @path our link on @ifindex? Returns its fd, or negative errno. */
-static int open_live_link(const char *path, uint32_t ifindex)
-{
-	bh_autoclose int fd = bpf_obj_get(path);
-	struct link_info_tcx info = { 0 };
-	uint32_t len = sizeof(info);
-
-	if (fd < 0)
-		return -errno;
-	if (bpf_obj_get_info_by_fd(fd, &info, &len) < 0)
-		return -errno;
-	if (info.type != LINK_TYPE_TCX || info.ifindex != ifindex)
-		return -ESTALE;
-	return BH_TAKE_FD(fd);
 }
 
 /* libbpf refuses a struct whose padding is not zero, so it is neither copied nor initialised. */
@@ -104,14 +41,32 @@ static void tc_hook(struct bpf_tc_hook *hook, uint32_t ifindex, uint8_t dir)
 	hook->attach_point = dir == BH_DIR_EGRESS ? BPF_TC_INGRESS : BPF_TC_EGRESS;
 }
 
-/* Id of the program of our filter, 0 if there is none. */
-static uint32_t clsact_prog(uint32_t ifindex, uint8_t dir)
+static bool is_ours(const struct bh_filter *f)
 {
-	LIBBPF_OPTS(bpf_tc_opts, o, .handle = TC_HANDLE, .priority = TC_PRIORITY);
-	struct bpf_tc_hook hook;
+	return !strcmp(f->kind, "bpf") && f->prog_id &&
+	       (f->handle == TC_HANDLE_A || f->handle == TC_HANDLE_B);
+}
 
-	tc_hook(&hook, ifindex, dir);
-	return bpf_tc_query(&hook, &o) < 0 ? 0 : o.prog_id;
+struct own_filters {
+	struct bh_filter v[2];
+	size_t n;
+};
+
+/* Ours on one hook, the first one first. 0 or negative errno; none where there is no interface. */
+static int find_ours(uint32_t ifindex, uint8_t dir, struct own_filters *ret_own)
+{
+	struct bh_filter all[BH_FILTERS_MAX];
+	const int n = bh_filters_list(ifindex, dir, all, BH_FILTERS_MAX);
+	struct own_filters own = { .n = 0 };
+
+	if (n < 0 && n != -ENODEV)
+		return n;
+	for (int i = 0; i < n && own.n < 2; i++) {
+		if (is_ours(&all[i]))
+			own.v[own.n++] = all[i];
+	}
+	*ret_own = own;
+	return 0;
 }
 
 bool bh_attach_holds(const char *dir, enum bh_attach how, uint32_t ifindex)
@@ -125,25 +80,42 @@ bool bh_attach_holds(const char *dir, enum bh_attach how, uint32_t ifindex)
 			bh_autoclose int fd = -1;
 
 			bh_pin_link_path(dir, ifindex, dirs[i], path, sizeof(path));
-			fd = open_live_link(path, ifindex);
+			fd = bh_tcx_open(path, ifindex);
 			there = fd >= 0;
 		}
-		if (!there && how != BH_ATTACH_TCX)
-			there = clsact_prog(ifindex, dirs[i]);
+		if (!there && how != BH_ATTACH_TCX) {
+			struct own_filters own = { .n = 0 };
+
+			there = find_ours(ifindex, dirs[i], &own) >= 0 && own.n;
+		}
 		if (!there)
 			return false;
 	}
 	return true;
 }
 
-/* The other way of attaching, from an earlier start with another --attach: off, once ours is on. */
-static void drop_clsact(uint32_t ifindex, uint8_t dir)
+static int delete_filter(uint32_t ifindex, uint8_t dir, const struct bh_filter *f)
 {
-	LIBBPF_OPTS(bpf_tc_opts, o, .handle = TC_HANDLE, .priority = TC_PRIORITY);
+	LIBBPF_OPTS(bpf_tc_opts, o, .handle = f->handle, .priority = f->priority);
 	struct bpf_tc_hook hook;
+	int r;
 
 	tc_hook(&hook, ifindex, dir);
-	(void)bpf_tc_detach(&hook, &o);
+	r = bpf_tc_detach(&hook, &o);
+	return r == -ENOENT || r == -EINVAL || r == -ENODEV ? 0 : r; /* gone already */
+}
+
+/* Ours off the hook: all, or with @prog_id the one with that program. */
+static int drop_filters(uint32_t ifindex, uint8_t dir, uint32_t prog_id)
+{
+	struct own_filters own = { .n = 0 };
+	int r = find_ours(ifindex, dir, &own);
+
+	for (size_t i = 0; i < own.n && r >= 0; i++) {
+		if (!prog_id || own.v[i].prog_id == prog_id)
+			r = delete_filter(ifindex, dir, &own.v[i]);
+	}
+	return r;
 }
 
 /*
@@ -162,54 +134,128 @@ static int pin_over(int fd, const char *path)
 	return 0;
 }
 
-static int tcx_attach(struct bh_datapath *dp, uint32_t ifindex, uint8_t dir, const char *path)
+/* What is to be attached where. */
+struct hook {
+	uint32_t ifindex;
+	uint8_t dir;
+	bool front; /* before everybody, also where ours is there already */
+	char path[BH_PIN_PATH_MAX];
+};
+
+/* The same program once more: a hook takes each only once. A descriptor or negative errno. */
+static int clone_prog(const struct bh_datapath *dp, uint8_t dir)
 {
-	bh_autoclose int fd = open_live_link(path, ifindex);
-	const bool had_pin = fd != -ENOENT;
+	const struct bpf_program *p =
+		dir == BH_DIR_EGRESS ? dp->skel->progs.from_pod : dp->skel->progs.to_pod;
+	const int fd = bpf_prog_load(BPF_PROG_TYPE_SCHED_CLS, bpf_program__name(p), "Dual BSD/GPL",
+				     bpf_program__insns(p), bpf_program__insn_cnt(p), NULL);
+
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * From behind somebody to the front, where @old is our link: a clone comes first, so at no moment
+ * is there none of ours, and for one there are two.
+ */
+static int tcx_to_front(const struct bh_datapath *dp, const struct hook *h, int old)
+{
+	bh_autoclose int clone = clone_prog(dp, h->dir), fd = -1;
 	int r;
 
-	if (fd >= 0)
-		return bpf_link_update(fd, prog_fd_of(dp, dir), NULL) < 0 ? -errno : 0;
-	fd = tcx_create(prog_fd_of(dp, dir), ifindex, dir);
+	if (clone < 0)
+		return clone;
+	fd = bh_tcx_create(clone, h->ifindex, h->dir);
 	if (fd < 0)
 		return fd;
-	r = pin_over(fd, path);
-	if (r >= 0 && had_pin) /* of an interface that had this number before, or of clsact */
-		drop_clsact(ifindex, dir);
+	r = pin_over(fd, h->path);
+	if (r < 0)
+		return r;
+	if (bpf_link_detach(old) < 0 && errno != ENOLINK)
+		return -errno;
+	return bpf_link_update(fd, prog_fd_of(dp, h->dir), NULL) < 0 ? -errno : 0;
+}
+
+static int tcx_attach(const struct bh_datapath *dp, const struct hook *h)
+{
+	bh_autoclose int old = bh_tcx_open(h->path, h->ifindex), fd = -1;
+	const bool had_pin = old != -ENOENT;
+	int r;
+
+	if (old >= 0 && h->front)
+		return tcx_to_front(dp, h, old);
+	if (old >= 0)
+		return bpf_link_update(old, prog_fd_of(dp, h->dir), NULL) < 0 ? -errno : 0;
+	fd = bh_tcx_create(prog_fd_of(dp, h->dir), h->ifindex, h->dir);
+	if (fd < 0)
+		return fd;
+	r = pin_over(fd, h->path);
+	if (r < 0)
+		return r;
+	if (had_pin) /* of an interface that had this number before, or of clsact */
+		(void)drop_filters(h->ifindex, h->dir, 0);
+	return 0;
+}
+
+static int set_filter(const struct bh_datapath *dp, const struct hook *h, uint32_t priority,
+		      uint32_t handle, uint32_t flags)
+{
+	LIBBPF_OPTS(bpf_tc_opts, o, .handle = handle, .priority = priority,
+		    .prog_fd = prog_fd_of(dp, h->dir), .flags = flags);
+	struct bpf_tc_hook hook;
+
+	tc_hook(&hook, h->ifindex, h->dir);
+	return bpf_tc_attach(&hook, &o);
+}
+
+static int new_filter(const struct bh_datapath *dp, const struct hook *h, uint32_t handle)
+{
+	int r = -EINVAL;
+
+	/* EINVAL: the priority belongs to another kind of filter, or to one protocol */
+	for (uint32_t p = TC_PRIORITY; p <= TC_PRIORITY_MAX && r == -EINVAL; p++)
+		r = set_filter(dp, h, p, handle, 0);
 	return r;
 }
 
-static int clsact_attach(struct bh_datapath *dp, uint32_t ifindex, uint8_t dir, const char *path)
+static int clsact_attach(const struct bh_datapath *dp, const struct hook *h)
 {
-	LIBBPF_OPTS(bpf_tc_opts, o, .handle = TC_HANDLE, .priority = TC_PRIORITY,
-		    .prog_fd = prog_fd_of(dp, dir), .flags = BPF_TC_F_REPLACE);
-	bh_autoclose int tcx = open_live_link(path, ifindex);
+	bh_autoclose int tcx = bh_tcx_open(h->path, h->ifindex);
+	struct own_filters own = { .n = 0 };
 	struct bpf_tc_hook hook;
 	int r;
 
-	tc_hook(&hook, ifindex, dir);
+	tc_hook(&hook, h->ifindex, h->dir);
 	r = bpf_tc_hook_create(&hook);
 	if (r < 0 && r != -EEXIST)
 		return r;
-	r = bpf_tc_attach(&hook, &o);
+	r = find_ours(h->ifindex, h->dir, &own);
+	if (r < 0)
+		return r;
+	if (own.n == 2) /* somebody died between making one and taking the other off */
+		r = delete_filter(h->ifindex, h->dir, &own.v[1]);
+	if (r >= 0 && own.n && !h->front)
+		r = set_filter(dp, h, own.v[0].priority, own.v[0].handle, BPF_TC_F_REPLACE);
+	else if (r >= 0)
+		r = new_filter(dp, h,
+			       own.n && own.v[0].handle == TC_HANDLE_A ? TC_HANDLE_B : TC_HANDLE_A);
+	if (r >= 0 && own.n && h->front)
+		r = delete_filter(h->ifindex, h->dir, &own.v[0]);
 	if (r < 0)
 		return r;
 	if (tcx >= 0 && bpf_link_detach(tcx) < 0 && errno != ENOLINK)
 		return -errno;
 	/* the filter lives on its own; the pinned program only says that it is there */
-	return pin_over(prog_fd_of(dp, dir), path);
+	return pin_over(prog_fd_of(dp, h->dir), h->path);
 }
 
-int bh_attach_if(struct bh_datapath *dp, uint32_t ifindex, struct bh_err *err)
+static int attach(struct bh_datapath *dp, uint32_t ifindex, bool front, struct bh_err *err)
 {
-	char path[BH_PIN_PATH_MAX];
-
 	for (size_t i = 0; i < sizeof(dirs); i++) {
+		struct hook h = { .ifindex = ifindex, .dir = dirs[i], .front = front };
 		int r;
 
-		bh_pin_link_path(dp->dir, ifindex, dirs[i], path, sizeof(path));
-		r = dp->mode == BH_ATTACH_TCX ? tcx_attach(dp, ifindex, dirs[i], path)
-					      : clsact_attach(dp, ifindex, dirs[i], path);
+		bh_pin_link_path(dp->dir, ifindex, dirs[i], h.path, sizeof(h.path));
+		r = dp->mode == BH_ATTACH_TCX ? tcx_attach(dp, &h) : clsact_attach(dp, &h);
 		if (r < 0)
 			return bh_err_set(err, r, "cannot attach %s to interface %u by %s: %s",
 					  dirs[i] == BH_DIR_EGRESS ? "from_pod" : "to_pod", ifindex,
@@ -218,25 +264,32 @@ int bh_attach_if(struct bh_datapath *dp, uint32_t ifindex, struct bh_err *err)
 	return bh_u32set_add(&dp->attached, &dp->n_attached, &dp->cap_attached, ifindex);
 }
 
+int bh_attach_if(struct bh_datapath *dp, uint32_t ifindex, struct bh_err *err)
+{
+	return attach(dp, ifindex, false, err);
+}
+
+int bh_attach_front(struct bh_datapath *dp, uint32_t ifindex, struct bh_err *err)
+{
+	return attach(dp, ifindex, true, err);
+}
+
 static int detach_dir(const char *dir, uint32_t ifindex, uint8_t dir_of)
 {
-	LIBBPF_OPTS(bpf_tc_opts, o, .handle = TC_HANDLE, .priority = TC_PRIORITY);
-	struct bpf_tc_hook hook;
 	char path[BH_PIN_PATH_MAX], name[IF_NAMESIZE];
 	bh_autoclose int fd = -1;
 	int r;
 
 	bh_pin_link_path(dir, ifindex, dir_of, path, sizeof(path));
-	fd = open_live_link(path, ifindex);
+	fd = bh_tcx_open(path, ifindex);
 	if (fd >= 0) {
 		if (bpf_link_detach(fd) < 0 && errno != ENOLINK)
 			return -errno;
 	} else if (fd == -ENOENT) {
 		return 0;
 	} else if (if_indextoname(ifindex, name)) {
-		tc_hook(&hook, ifindex, dir_of);
-		r = bpf_tc_detach(&hook, &o);
-		if (r < 0 && r != -ENOENT && r != -EINVAL && r != -ENODEV)
+		r = drop_filters(ifindex, dir_of, 0);
+		if (r < 0)
 			return r;
 	}
 	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;

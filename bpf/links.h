@@ -20,6 +20,15 @@ struct bh_links; /* opaque */
 
 #define BH_LINK_MAX_PEER_ADDRS 16
 
+#define BH_LINK_MAX_OTHERS 4
+
+/* An interface beside the other end of a veth, in the namespace that it leads into. */
+struct bh_link_other {
+	uint32_t ifindex; /* there */
+	char name[16];
+	char kind[16]; /* "macvlan", "ipvlan", "veth" ...; "" for a physical device */
+};
+
 struct bh_link {
 	uint32_t ifindex;
 	char name[16];
@@ -33,6 +42,19 @@ struct bh_link {
 	struct bh_mac peer_mac;
 	struct bh_addr peer_addrs[BH_LINK_MAX_PEER_ADDRS]; /* sorted; all but scope host */
 	size_t n_peer_addrs;
+	/*
+	 * What else is in there, but for lo, taps, other ends of this namespace's veths and the
+	 * tunnels that every namespace has from birth: ways out that do not lead through here.
+	 */
+	struct bh_link_other others[BH_LINK_MAX_OTHERS]; /* by ifindex */
+	size_t n_others;
+	bool more_others; /* than fit */
+	/*
+	 * Frames that came in at the other end, and those that went out here: read in this order,
+	 * so that there are never more of the former, unless some came another way. Not told as
+	 * changes.
+	 */
+	uint64_t peer_rx_packets, tx_packets;
 };
 
 /* Opens the sockets, subscribes, and reads everything once. 0 or negative errno with @err. */
@@ -59,6 +81,12 @@ int bh_links_refresh_peers(struct bh_links *l, struct bh_err *err);
 
 /* Every interface, by ifindex. Valid until the next dispatch or refresh. */
 const struct bh_link *bh_links_list(const struct bh_links *l, size_t *ret_n);
+/*
+ * Interfaces whose classic filters or queueing changed since bh_links_touched_done(), in rising
+ * order; *ret_all: which ones is not known. Without a word from bh_links_dispatch(). Same lifetime.
+ */
+const uint32_t *bh_links_touched(const struct bh_links *l, size_t *ret_n, bool *ret_all);
+void bh_links_touched_done(struct bh_links *l);
 const struct bh_link *bh_links_get(const struct bh_links *l, uint32_t ifindex); /* or NULL */
 
 /*

@@ -133,5 +133,5 @@ struct {
 	__uint(max_entries, 4096);
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__type(key, __u32);
-	__type(value, __u32);
+	__type(value, struct bh_abi_left_alone);
 } bh_left_alone SEC(".maps");

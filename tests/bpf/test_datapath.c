@@ -35,11 +35,12 @@ static void open__second_start__numbers_and_rows_are_there(void **state)
 	struct bh_if room;
 	const struct bh_ifs ifs = dp_ifs(fx, BH_IF_LEFT_ALONE, &room);
 	bh_autofree struct bh_bound *bound = NULL;
-	bh_autofree uint32_t *alone = NULL;
+	bh_autofree struct bh_left_alone *alone = NULL;
 	uint32_t a = 0, b = 0, again = 0, generation;
 	struct bh_datapath *dp = dp_open(fx, BH_ATTACH_AUTO);
 	size_t n = 0;
 
+	room.print = (struct bh_abi_left_alone){ .mac = { 2, 0, 0, 0, 0, 9 }, .peer_ifindex = 2 };
 	assert_true(bh_datapath_fresh(dp));
 	assert_int_equal(bh_datapath_number(dp, "acme", &a), 0);
 	assert_int_equal(bh_datapath_number(dp, "billing", &b), 0);
@@ -64,7 +65,8 @@ static void open__second_start__numbers_and_rows_are_there(void **state)
 	assert_int_equal(bound[0].ep.tenant, 16);
 	assert_int_equal(bh_datapath_left_alone(dp, &alone, &n), 0);
 	assert_int_equal(n, 1);
-	assert_int_equal(alone[0], fx->ifindex);
+	assert_int_equal(alone[0].ifindex, fx->ifindex);
+	assert_memory_equal(&alone[0].print, &room.print, sizeof(room.print));
 	/* whoever was before may have died between a write and the generation */
 	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).writes, 0);
 	assert_int_equal(bh_datapath_generation(dp), generation + 1);

@@ -60,7 +60,9 @@ void bind_veth(struct bind_world *w, uint32_t ifindex, const char *mac, const ch
 	const char *const addrs[] = { a, b };
 
 	assert_true(w->in.n_links <= BIND_MAX);
-	*l = (struct bh_link){ .ifindex = ifindex, .veth = true, .up = true, .nsid = 1 };
+	*l = (struct bh_link){
+		.ifindex = ifindex, .veth = true, .up = true, .nsid = (int32_t)ifindex
+	};
 	(void)snprintf(l->name, sizeof(l->name), "veth%u", ifindex);
 	l->peer_known = mac != NULL;
 	if (mac)

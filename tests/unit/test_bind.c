@@ -247,15 +247,17 @@ static void bind__ignored_by_name__whatever_speaks_for_it(void **state)
 
 static void bind__first_start__strangers_left_alone(void **state)
 {
-	static const uint32_t left_alone[] = { 6 };
 	struct bind_world *w = *state;
+	struct bh_left_alone left_alone[] = { { .ifindex = 6 } };
 
 	bind_veth(w, 5, MAC_A, "10.0.0.1", NULL);
 	bind_veth(w, 6, MAC_B, NULL, NULL);
+	w->links[1].mac.b[0] = 2;
 	w->in.first_start = true;
 	bind_run(w);
 	assert_string_equal(bind_is(w, 5), "enforced acme/a");
 	assert_string_equal(bind_is(w, 6), "left-alone");
+	left_alone[0].print = bh_ifs_get(&w->ifs, 6)->print;
 	/* later: those of the first start stay so, new ones are closed */
 	w->in.first_start = false;
 	w->in.left_alone = left_alone;
@@ -264,6 +266,18 @@ static void bind__first_start__strangers_left_alone(void **state)
 	bind_run(w);
 	assert_string_equal(bind_is(w, 6), "left-alone");
 	assert_string_equal(bind_is(w, 7), "quarantined");
+	/* another one that has got the number of one that is gone was not there */
+	w->links[1].mac.b[5]++;
+	bind_run(w);
+	assert_string_equal(bind_is(w, 6), "quarantined");
+	w->links[1].mac.b[5]--;
+	w->links[1].peer_ifindex++;
+	bind_run(w);
+	assert_string_equal(bind_is(w, 6), "quarantined");
+	/* a record of an older version tells the number alone */
+	left_alone[0].print = (struct bh_abi_left_alone){ .peer_ifindex = 0 };
+	bind_run(w);
+	assert_string_equal(bind_is(w, 6), "left-alone");
 	/* until a pod is known to be behind it */
 	bind_route(w, "10.0.0.2", 6);
 	bind_run(w);
