@@ -17,8 +17,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Identity, then policy: 0, or the reason of the drop. p->s->policy says which of the two. */
 inline_step __u8 check(struct pkt *p)
 {
-	__u8 reason = step_parse(p);
+	__u8 reason;
 
+	if (p->ep->flags & BH_EP_CLOSED)
+		return BH_REASON_UNPROTECTED_INTERFACE;
+	reason = step_parse(p);
 	if (reason)
 		return reason;
 	reason = step_meta(p);

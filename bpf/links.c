@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <linux/rtnetlink.h>
 
 #include "bpf/links_nl.h"
@@ -90,13 +91,118 @@ static int cmp_addr(const void *a, const void *b)
 	return bh_addr_cmp(a, b);
 }
 
+/* Names and kinds of the tunnels that their modules put into every namespace. */
+static bool from_birth(const struct bh_nl_link *l)
+{
+	static const char *const names[][2] = {
+		{ "tunl0", "ipip" },	 { "sit0", "sit" },	  { "gre0", "gre" },
+		{ "gretap0", "gretap" }, { "erspan0", "erspan" }, { "ip_vti0", "vti" },
+		{ "ip6tnl0", "ip6tnl" }, { "ip6gre0", "ip6gre" }, { "ip6_vti0", "vti6" },
+	};
+
+	/* what was moved here from elsewhere says so, and leads there */
+	for (size_t i = 0; l->nsid < 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		if (!strcmp(l->name, names[i][0]) && !strcmp(l->kind, names[i][1]))
+			return true;
+	}
+	return false;
+}
+
+struct looking {
+	struct bh_links *l;
+	struct bh_link *seen;
+	struct bh_nl_link veths[BH_LINK_MAX_OTHERS * 4]; /* to be asked about when all are read */
+	size_t n_veths;
+	size_t n;
+};
+
+static bool is_other_end(const struct bh_link *link, int32_t nsid, const struct bh_nl_link *end)
+{
+	return link && link->veth && link->nsid == nsid && link->peer_ifindex == end->ifindex;
+}
+
+static void add_other(struct bh_link *seen, const struct bh_nl_link *m)
+{
+	struct bh_link_other *o = &seen->others[seen->n_others];
+
+	if (seen->n_others == BH_LINK_MAX_OTHERS) {
+		seen->more_others = true;
+		return;
+	}
+	o->ifindex = m->ifindex;
+	memcpy(o->name, m->name, sizeof(o->name));
+	memcpy(o->kind, m->kind, sizeof(o->kind));
+	seen->n_others++;
+}
+
+static int take_other(const struct bh_nl_msg *m, void *arg)
+{
+	struct looking *k = arg;
+	const struct bh_nl_link *l = &m->link;
+
+	if (m->type != BH_NL_LINK || m->gone || l->loopback ||
+	    l->ifindex == k->seen->peer_ifindex || !strcmp(l->kind, "tun") || from_birth(l))
+		return 0;
+	/* whoever owns the namespace can make as many as he likes; this is enough to know */
+	if (++k->n > sizeof(k->veths) / sizeof(k->veths[0]))
+		return -E2BIG;
+	if (l->veth && l->link)
+		k->veths[k->n_veths++] = *l;
+	else
+		add_other(k->seen, l);
+	return 0;
+}
+
+/* Is it the other end of one of ours? Our picture may lag, so the kernel has the last word. */
+static bool leads_here(struct bh_links *l, int32_t nsid, const struct bh_nl_link *end)
+{
+	struct bh_nl_link m;
+
+	if (is_other_end(bh_links_table_link(&l->now, end->link), nsid, end))
+		return true;
+	return bh_nl_get_link(l->nl, -1, end->link, &m, NULL) == 0 && m.veth && m.nsid == nsid &&
+	       m.link == end->ifindex;
+}
+
+static int by_ifindex(const void *a, const void *b)
+{
+	const struct bh_link_other *x = a, *y = b;
+
+	return (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
+}
+
+/* The other interfaces in there, into @seen. Returns as bh_nl_peer_links(). */
+static int ask_others(struct bh_links *l, struct bh_link *seen, struct bh_err *err)
+{
+	int r = -ESTALE;
+
+	for (int try = 0; try < MAX_TRIES && r == -ESTALE; try++) {
+		struct looking k = { .l = l, .seen = seen };
+
+		seen->n_others = 0;
+		seen->more_others = false;
+		memset(seen->others, 0, sizeof(seen->others));
+		r = bh_nl_peer_links(l->nl, seen->nsid, take_other, &k, err);
+		if (r == -E2BIG) {
+			seen->more_others = true;
+			r = 0;
+		}
+		for (size_t i = 0; i < k.n_veths && r >= 0; i++) {
+			if (!leads_here(l, seen->nsid, &k.veths[i]))
+				add_other(seen, &k.veths[i]);
+		}
+	}
+	qsort(seen->others, seen->n_others, sizeof(seen->others[0]), by_ifindex);
+	return r == -ESTALE ? 0 : r; /* what was read in the last try is better than nothing */
+}
+
 /*
  * What is behind @link, into the peer part of *@seen, which comes with all but that part filled.
  * Unknown is no failure: ends come and go while they are asked for.
  */
 static int ask_peer(struct bh_links *l, struct bh_link *seen, struct bh_err *err)
 {
-	struct bh_nl_link peer;
+	struct bh_nl_link peer, here;
 	int r;
 
 	r = bh_nl_get_link(l->nl, seen->nsid, seen->peer_ifindex, &peer, err);
@@ -111,10 +217,18 @@ static int ask_peer(struct bh_links *l, struct bh_link *seen, struct bh_err *err
 			break;
 		r = try < MAX_TRIES - 1 ? 0 : r;
 	}
+	if (r >= 0)
+		r = ask_others(l, seen, err);
+	/* after the other end, see bh_link */
+	if (r >= 0)
+		r = bh_nl_get_link(l->nl, -1, seen->ifindex, &here, err);
 	if (r < 0) {
 		seen->n_peer_addrs = 0;
+		seen->n_others = 0;
 		return r == -ENODEV ? 0 : r;
 	}
+	seen->peer_rx_packets = peer.rx_packets;
+	seen->tx_packets = here.tx_packets;
 	qsort(seen->peer_addrs, seen->n_peer_addrs, sizeof(seen->peer_addrs[0]), cmp_addr);
 	seen->peer_mac = peer.mac;
 	seen->peer_known = true;
@@ -203,8 +317,10 @@ int bh_links_fd(const struct bh_links *l)
 int bh_links_dispatch(struct bh_links *l, struct bh_err *err)
 {
 	/* Whatever was lost or could not be read: what is there now tells the same. */
-	if (bh_nl_events(l->nl, on_event, l, NULL) < 0)
+	if (bh_nl_events(l->nl, on_event, l, NULL) < 0) {
 		l->now.stale = true;
+		l->now.touched_all = true;
+	}
 	return settle(l, err);
 }
 
@@ -223,6 +339,19 @@ const struct bh_link *bh_links_list(const struct bh_links *l, size_t *ret_n)
 const struct bh_link *bh_links_get(const struct bh_links *l, uint32_t ifindex)
 {
 	return bh_links_table_link(&l->now, ifindex);
+}
+
+const uint32_t *bh_links_touched(const struct bh_links *l, size_t *ret_n, bool *ret_all)
+{
+	*ret_n = l->now.touched.n;
+	*ret_all = l->now.touched_all;
+	return l->now.touched.v;
+}
+
+void bh_links_touched_done(struct bh_links *l)
+{
+	bh_sorted_done(&l->now.touched);
+	l->now.touched_all = false;
 }
 
 const struct bh_addr *bh_links_host_addrs(const struct bh_links *l, size_t *ret_n)

@@ -27,6 +27,18 @@ static bool about(const struct nlattr *nsid, int32_t want_nsid)
 	return want_nsid < 0 || (has_u32(nsid, &v) && (int32_t)v == want_nsid);
 }
 
+static void take_stats(const struct nlattr *a, struct bh_nl_link *l)
+{
+	struct rtnl_link_stats64 st = { 0 };
+
+	if (!a)
+		return;
+	/* newer kernels tell more, older ones less */
+	memcpy(&st, nla_data(a), (size_t)nla_len(a) < sizeof(st) ? (size_t)nla_len(a) : sizeof(st));
+	l->rx_packets = st.rx_packets;
+	l->tx_packets = st.tx_packets;
+}
+
 static int parse_link(const struct nlmsghdr *h, int32_t want_nsid, struct bh_nl_link *ret_link)
 {
 	const struct ifinfomsg *ifi = nlmsg_data(h);
@@ -42,6 +54,7 @@ static int parse_link(const struct nlmsghdr *h, int32_t want_nsid, struct bh_nl_
 		return -EBADMSG;
 	l.ifindex = (uint32_t)ifi->ifi_index;
 	l.up = ifi->ifi_flags & IFF_UP;
+	l.loopback = ifi->ifi_flags & IFF_LOOPBACK;
 	(void)nla_strlcpy(l.name, tb[IFLA_IFNAME], sizeof(l.name));
 	if (tb[IFLA_ADDRESS] && nla_len(tb[IFLA_ADDRESS]) == sizeof(l.mac.b))
 		memcpy(l.mac.b, nla_data(tb[IFLA_ADDRESS]), sizeof(l.mac.b));
@@ -51,8 +64,11 @@ static int parse_link(const struct nlmsghdr *h, int32_t want_nsid, struct bh_nl_
 		l.nsid = (int32_t)nsid;
 	if (tb[IFLA_LINKINFO] &&
 	    nla_parse_nested(info, IFLA_INFO_MAX, tb[IFLA_LINKINFO], NULL) >= 0 &&
-	    info[IFLA_INFO_KIND])
-		l.veth = nla_strcmp(info[IFLA_INFO_KIND], "veth") == 0;
+	    info[IFLA_INFO_KIND]) {
+		(void)nla_strlcpy(l.kind, info[IFLA_INFO_KIND], sizeof(l.kind));
+		l.veth = strcmp(l.kind, "veth") == 0;
+	}
+	take_stats(tb[IFLA_STATS64], &l);
 	*ret_link = l;
 	return 0;
 }
@@ -132,6 +148,17 @@ static int parse_route(const struct nlmsghdr *h, struct bh_nl_route *ret_route)
 	return 0;
 }
 
+static int parse_tc(const struct nlmsghdr *h, struct bh_nl_tc *ret_tc)
+{
+	const struct tcmsg *t = nlmsg_data(h);
+
+	/* of a block that several interfaces share there is no telling which they are */
+	if (nlmsg_datalen(h) < (int)sizeof(*t) || t->tcm_ifindex <= 0)
+		return -EBADMSG;
+	ret_tc->ifindex = (uint32_t)t->tcm_ifindex;
+	return 0;
+}
+
 int bh_nl_parse(const struct nlmsghdr *h, int32_t want_nsid, struct bh_nl_msg *ret_msg)
 {
 	switch (h->nlmsg_type) {
@@ -150,6 +177,13 @@ int bh_nl_parse(const struct nlmsghdr *h, int32_t want_nsid, struct bh_nl_msg *r
 		ret_msg->type = BH_NL_ROUTE;
 		ret_msg->gone = h->nlmsg_type == RTM_DELROUTE;
 		return parse_route(h, &ret_msg->route);
+	case RTM_NEWTFILTER:
+	case RTM_DELTFILTER:
+	case RTM_NEWQDISC:
+	case RTM_DELQDISC:
+		ret_msg->type = BH_NL_TC;
+		ret_msg->gone = false;
+		return parse_tc(h, &ret_msg->tc);
 	default:
 		return -EBADMSG;
 	}

@@ -14,12 +14,15 @@ struct nlmsghdr;
 struct bh_nl_link {
 	uint32_t ifindex;
 	char name[16];
+	char kind[16]; /* "veth", "macvlan" ...; "" = not told: a physical device, lo */
 	bool veth;
+	bool loopback;
 	bool up;	 /* IFF_UP: set by its owner, whatever the carrier is */
 	uint32_t master; /* 0 = none */
 	struct bh_mac mac;
-	int32_t nsid;  /* of the other end's namespace; -1 = none was given */
-	uint32_t link; /* ifindex of the other end, 0 = none was given */
+	int32_t nsid;			 /* of the other end's namespace; -1 = none was given */
+	uint32_t link;			 /* ifindex of the other end, 0 = none was given */
+	uint64_t rx_packets, tx_packets; /* where they were asked for */
 };
 
 struct bh_nl_addr {
@@ -49,7 +52,12 @@ struct bh_nl_route {
 	bool replaces; /* takes the place of an older one, which gets no message of its own */
 };
 
-enum bh_nl_type { BH_NL_LINK, BH_NL_ADDR, BH_NL_ROUTE };
+/* Classic filters or queueing of one interface changed: not how. Never listed. */
+struct bh_nl_tc {
+	uint32_t ifindex;
+};
+
+enum bh_nl_type { BH_NL_LINK, BH_NL_ADDR, BH_NL_ROUTE, BH_NL_TC };
 
 struct bh_nl_msg {
 	enum bh_nl_type type;
@@ -58,6 +66,7 @@ struct bh_nl_msg {
 		struct bh_nl_link link;
 		struct bh_nl_addr addr;
 		struct bh_nl_route route;
+		struct bh_nl_tc tc;
 	};
 };
 

@@ -44,7 +44,7 @@ static int on_message(struct nl_msg *msg, void *arg)
 	    bh_nl_parse(nlmsg_hdr(msg), rd->nsid, &m) < 0)
 		return NL_OK;
 	rd->fn_error = rd->fn(&m, rd->arg);
-	return NL_OK;
+	return rd->fn_error ? NL_STOP : NL_OK;
 }
 
 /* A dump that fails half way says so in its last message. */
@@ -153,7 +153,7 @@ static int open_events(struct nl_sock **ret_sk, struct bh_err *err)
 	if (r == 0)
 		r = nl_socket_add_memberships(sk, RTNLGRP_LINK, RTNLGRP_IPV4_IFADDR,
 					      RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE,
-					      RTNLGRP_IPV6_ROUTE, 0);
+					      RTNLGRP_IPV6_ROUTE, RTNLGRP_TC, 0);
 	if (r == 0)
 		r = nl_socket_set_nonblocking(sk);
 	if (r < 0) {
@@ -227,14 +227,14 @@ static int ask(struct bh_nl *nl, struct nl_msg *msg, struct reader *rd, struct b
 	r = r < 0 ? from_nlerr(r) : receive(nl->query, rd);
 	if (rd->kernel_error)
 		return rd->kernel_error;
-	if (r < 0 && r != -ESTALE) {
+	if (rd->fn_error || (r < 0 && r != -ESTALE)) {
 		s = open_query(&fresh, err);
 		if (s < 0)
 			return s;
 		nl_socket_free(nl->query);
 		nl->query = fresh;
 	}
-	return r < 0 ? r : rd->fn_error;
+	return rd->fn_error ? rd->fn_error : r < 0 ? r : 0;
 }
 
 static int dump_family(struct bh_nl *nl, int type, unsigned char family, struct reader *rd,
@@ -318,8 +318,6 @@ int bh_nl_get_link(struct bh_nl *nl, int32_t nsid, uint32_t ifindex, struct bh_n
 	if (!msg)
 		return -ENOMEM;
 	r = nlmsg_append(msg, (void *)&ifi, sizeof(ifi), NLMSG_ALIGNTO);
-	if (r == 0)
-		r = nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	if (r == 0 && nsid >= 0)
 		r = nla_put_s32(msg, IFLA_TARGET_NETNSID, nsid);
 	r = r < 0 ? -ENOMEM : ask(nl, msg, &rd, err);
@@ -333,6 +331,29 @@ int bh_nl_get_link(struct bh_nl *nl, int32_t nsid, uint32_t ifindex, struct bh_n
 		return -ENODEV;
 	*ret_link = one.link;
 	return 0;
+}
+
+int bh_nl_peer_links(struct bh_nl *nl, int32_t nsid, bh_nl_fn *fn, void *arg, struct bh_err *err)
+{
+	const struct ifinfomsg ifi = { .ifi_family = AF_UNSPEC };
+	struct reader rd = { .fn = fn, .arg = arg, .nsid = nsid };
+	struct nl_msg *msg = nlmsg_alloc_simple(RTM_GETLINK, NLM_F_DUMP);
+	int r;
+
+	if (!msg)
+		return -ENOMEM;
+	r = nlmsg_append(msg, (void *)&ifi, sizeof(ifi), NLMSG_ALIGNTO);
+	if (r == 0)
+		r = nla_put_u32(msg, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	if (r == 0)
+		r = nla_put_s32(msg, IFLA_TARGET_NETNSID, nsid);
+	r = r < 0 ? -ENOMEM : ask(nl, msg, &rd, err);
+	nlmsg_free(msg);
+	if (rd.fn_error || r == -ESTALE || r >= 0)
+		return r;
+	if (vanished(r))
+		return -ENODEV;
+	return bh_err_set(err, r, "ask for interfaces in namespace %d: %s", nsid, strerror(-r));
 }
 
 int bh_nl_peer_addrs(struct bh_nl *nl, int32_t nsid, uint32_t ifindex, bh_nl_fn *fn, void *arg,

@@ -69,6 +69,7 @@ void bh_links_table_init(struct bh_links_table *t)
 		.addrs = BH_SORTED(struct host_addr, BH_LINKS_MAX_ADDRS, cmp_addr),
 		.routes = BH_SORTED(struct bh_nl_route, BH_LINKS_MAX_ROUTES, cmp_route),
 		.ask = BH_SORTED(uint32_t, BH_LINKS_MAX, cmp_ifindex),
+		.touched = BH_SORTED(uint32_t, BH_LINKS_MAX, cmp_ifindex),
 	};
 }
 
@@ -78,6 +79,7 @@ void bh_links_table_done(struct bh_links_table *t)
 	bh_sorted_done(&t->addrs);
 	bh_sorted_done(&t->routes);
 	bh_sorted_done(&t->ask);
+	bh_sorted_done(&t->touched);
 	free(t->host_addrs);
 	t->host_addrs = NULL;
 	t->n_host_addrs = 0;
@@ -87,6 +89,9 @@ static bool same_peer(const struct bh_link *a, const struct bh_link *b)
 {
 	if (a->peer_known != b->peer_known || a->n_peer_addrs != b->n_peer_addrs ||
 	    memcmp(&a->peer_mac, &b->peer_mac, sizeof(a->peer_mac)) != 0)
+		return false;
+	if (a->n_others != b->n_others || a->more_others != b->more_others ||
+	    memcmp(a->others, b->others, a->n_others * sizeof(a->others[0])) != 0)
 		return false;
 	return memcmp(a->peer_addrs, b->peer_addrs, a->n_peer_addrs * sizeof(a->peer_addrs[0])) ==
 	       0;
@@ -106,6 +111,11 @@ static void copy_peer(struct bh_link *to, const struct bh_link *from)
 	to->peer_mac = from->peer_mac;
 	memcpy(to->peer_addrs, from->peer_addrs, sizeof(to->peer_addrs));
 	to->n_peer_addrs = from->n_peer_addrs;
+	memcpy(to->others, from->others, sizeof(to->others));
+	to->n_others = from->n_others;
+	to->more_others = from->more_others;
+	to->peer_rx_packets = from->peer_rx_packets;
+	to->tx_packets = from->tx_packets;
 }
 
 /* @old is what was known of it, or NULL: an other end stays known while it is the same. */
@@ -192,7 +202,7 @@ int bh_links_table_fill(struct bh_links_table *t, const struct bh_links_table *o
 {
 	struct host_addr a;
 
-	if (m->gone)
+	if (m->gone || m->type == BH_NL_TC)
 		return 0;
 	if (m->type == BH_NL_LINK) {
 		const struct bh_link link =
@@ -285,6 +295,9 @@ static void on_link_gone(struct bh_links_table *t, uint32_t ifindex)
 	size_t i = bh_sorted_lower(&t->links, &key);
 
 	if (i < t->links.n && bh_sorted_find(&t->links, &key)) {
+		/* what is no veth may have gone into a pod, where nobody tells of it */
+		if (!((const struct bh_link *)bh_sorted_at(&t->links, i))->veth)
+			bh_links_table_ask_peers(t);
 		bh_sorted_remove(&t->links, i);
 		t->changed = true;
 	}
@@ -375,7 +388,9 @@ void bh_links_table_event(struct bh_links_table *t, const struct bh_nl_msg *m)
 {
 	struct host_addr a;
 
-	if (m->type == BH_NL_LINK && m->gone)
+	if (m->type == BH_NL_TC)
+		t->touched_all |= bh_sorted_put(&t->touched, &m->tc.ifindex) < 0;
+	else if (m->type == BH_NL_LINK && m->gone)
 		on_link_gone(t, m->link.ifindex);
 	else if (m->type == BH_NL_LINK)
 		on_link(t, &m->link);

@@ -25,9 +25,11 @@ struct bh_links_table {
 	struct bh_addr *host_addrs; /* addrs without duplicates, as of the last publish */
 	size_t n_host_addrs;
 
-	struct bh_sorted ask; /* uint32_t ifindex: links that are to be asked about */
-	bool stale;	      /* events did not tell enough: everything is to be listed again */
-	bool changed;	      /* a getter answers otherwise than before; the caller clears it */
+	struct bh_sorted ask;	  /* uint32_t ifindex: links that are to be asked about */
+	struct bh_sorted touched; /* uint32_t ifindex: filters or queueing changed */
+	bool touched_all;	  /* of which interfaces is not known */
+	bool stale;		  /* events did not tell enough: everything is to be listed again */
+	bool changed;		  /* a getter answers otherwise than before; the caller clears it */
 };
 
 void bh_links_table_init(struct bh_links_table *t);

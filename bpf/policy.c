@@ -206,6 +206,8 @@ static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic,
 			ep.flags |= BH_EP_HAS_V6;
 			memcpy(ep.ip6, f->addr6.b, sizeof(ep.ip6));
 		}
+		if (f->closed)
+			ep.flags |= BH_EP_CLOSED;
 		r = bh_table_add(&p->maps[BH_PM_ENDPOINTS], &f->ifindex, &ep);
 		if (r >= 0 && !bh_picture_addr(pic, &ll))
 			r = add_link_local(p, &ep);

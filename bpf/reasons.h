@@ -68,7 +68,9 @@
 	X(ICMP_QUOTE, "icmp_quote",                                                                \
 	  "ICMP error that quotes no packet of the pod's, or not enough of it")                    \
 	X(ICMP_NO_FLOW, "icmp_no_flow", "ICMP error about a flow that is not known")               \
-	X(ICMP_ROUTER, "icmp_router", "ICMP error from an address that is no router on the way")
+	X(ICMP_ROUTER, "icmp_router", "ICMP error from an address that is no router on the way")   \
+	X(UNPROTECTED_INTERFACE, "unprotected_interface",                                          \
+	  "the pod has an interface that is not filtered, and its Tenant denies that")
 
 enum bh_reason {
 #define X(id, ...) BH_REASON_##id,

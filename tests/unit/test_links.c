@@ -219,6 +219,108 @@ static void links_dispatch__nothing_that_is_told_changed__zero(void **state)
 	assert_int_equal(bh_links_refresh_peers(l, NULL), 0);
 }
 
+static void expect_other(const struct bh_link *v, size_t i, const char *name, const char *kind)
+{
+	assert_true(i < v->n_others);
+	assert_string_equal(v->others[i].name, name);
+	assert_string_equal(v->others[i].kind, kind);
+}
+
+static void links_refresh__ways_out_of_a_pod__told(void **state)
+{
+	bh_auto(bh_links_freep) struct bh_links *l = NULL;
+	bh_autoclose int pod = -1, elsewhere = -1;
+	const struct bh_link *v;
+
+	(void)state;
+	lt_need_root();
+	pod = lt_new_netns();
+	elsewhere = lt_new_netns();
+	lt_run(-1, pod,
+	       "ip link add v1 type veth peer name eth0 netns $NS;"
+	       "ip link add v2 type veth peer name eth1 netns $NS");
+	/* what is no way past here: lo, a tap, the second veth of ours */
+	lt_run(pod, -1, "ip link set lo up; ip tuntap add dev tap0_kata mode tap");
+	l = lt_open();
+	(void)lt_drain(l);
+	(void)bh_links_refresh_peers(l, NULL);
+	v = lt_by_name(l, "v1");
+	assert_true(v->peer_known);
+	assert_int_equal(v->n_others, 0);
+	assert_false(v->more_others);
+	assert_int_equal(lt_by_name(l, "v2")->nsid, v->nsid);
+	/* ways past it; a veth into another namespace than this one */
+	lt_run(-1, pod,
+	       "ip link add br7 type bridge; ip link set br7 up;"
+	       "ip link add mv0 link br7 type macvlan; ip link set mv0 netns $NS name net1");
+	lt_run(pod, elsewhere, "ip link add eth9 type veth peer name other netns $NS");
+	assert_int_equal(bh_links_refresh_peers(l, NULL), 1);
+	v = lt_by_name(l, "v1");
+	assert_int_equal(v->n_others, 2);
+	expect_other(v, 0, "net1", "macvlan");
+	expect_other(v, 1, "eth9", "veth");
+	assert_int_equal(lt_by_name(l, "v2")->n_others, 2);
+	assert_int_equal(bh_links_refresh_peers(l, NULL), 0);
+	/* however many a pod makes, a few are enough */
+	lt_run(pod, -1, "for i in $(seq 1 40); do ip link add b$i type bridge; done");
+	assert_int_equal(bh_links_refresh_peers(l, NULL), 1);
+	v = lt_by_name(l, "v1");
+	assert_int_equal(v->n_others, BH_LINK_MAX_OTHERS);
+	assert_true(v->more_others);
+	lt_run(pod, -1, "for i in $(seq 1 40); do ip link del b$i; done");
+	lt_run(pod, -1, "ip link del net1; ip link del eth9");
+	assert_int_equal(bh_links_refresh_peers(l, NULL), 1);
+	v = lt_by_name(l, "v1");
+	assert_int_equal(v->n_others, 0);
+	assert_false(v->more_others);
+}
+
+static void links_dispatch__device_moves_into_a_pod__asked_at_once(void **state)
+{
+	bh_auto(bh_links_freep) struct bh_links *l = NULL;
+	bh_autoclose int pod = -1;
+
+	(void)state;
+	lt_need_root();
+	pod = lt_new_netns();
+	lt_run(-1, pod,
+	       "ip link add v1 type veth peer name eth0 netns $NS;"
+	       "ip link add br7 type bridge; ip link add mv0 link br7 type macvlan");
+	l = lt_open();
+	(void)lt_drain(l);
+	lt_run(-1, pod, "ip link set mv0 netns $NS name net1");
+	assert_true(lt_drain(l));
+	expect_other(lt_by_name(l, "v1"), 0, "net1", "macvlan");
+}
+
+static void links_dispatch__filter_changes__interface_touched(void **state)
+{
+	bh_auto(bh_links_freep) struct bh_links *l = NULL;
+	const uint32_t *v;
+	bool all = true;
+	size_t n;
+
+	(void)state;
+	lt_need_root();
+	lt_run(-1, -1, "ip link add br8 type bridge; ip link add br9 type bridge");
+	l = lt_open();
+	(void)lt_drain(l);
+	bh_links_touched_done(l);
+	lt_run(-1, -1, "tc qdisc add dev br9 clsact");
+	assert_false(lt_drain(l));
+	v = bh_links_touched(l, &n, &all);
+	assert_false(all);
+	assert_int_equal(n, 1);
+	assert_int_equal(v[0], if_nametoindex("br9"));
+	bh_links_touched_done(l);
+	(void)bh_links_touched(l, &n, &all);
+	assert_int_equal(n, 0);
+	lt_run(-1, -1, "tc qdisc del dev br9 clsact");
+	(void)lt_drain(l);
+	(void)bh_links_touched(l, &n, &all);
+	assert_int_equal(n, 1);
+}
+
 static void links_refresh__pod_changes_inside__told_once(void **state)
 {
 	bh_auto(bh_links_freep) struct bh_links *l = NULL;
@@ -314,6 +416,9 @@ int main(void)
 		T(links_dispatch__bridge_port_comes_and_leaves__stays_a_link),
 		T(links_dispatch__nothing_that_is_told_changed__zero),
 		T(links_refresh__pod_changes_inside__told_once),
+		T(links_refresh__ways_out_of_a_pod__told),
+		T(links_dispatch__device_moves_into_a_pod__asked_at_once),
+		T(links_dispatch__filter_changes__interface_touched),
 		T(links_dispatch__events_lost__healed),
 		T(links_dispatch__burst_of_pods__all_known),
 		cmocka_unit_test(links_free__null__null),
