@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/findings.h"
 #include "bpf/reasons.h"
 #include "common/json.h"
 
@@ -21,7 +22,10 @@ static const char *known_name(const char *s)
 #define X(id, label, ...) label,
 		BH_REASONS(X)
 #undef X
-			"pass",
+#define X(id, label, ...) label,
+			BH_FINDINGS(X)
+#undef X
+				"pass",
 		"drop",
 		"audit",
 	};

@@ -110,11 +110,21 @@ static void arm_dir(struct bh_enforcer *e)
 		(void)bh_loop_timer_at(e->dir_timer, at);
 }
 
+static void on_finding(void *ud, const struct bh_finding *f, bool over)
+{
+	struct bh_enforcer *e = ud;
+	bh_auto(bh_json_freep) struct bh_json *j = bh_view_finding(&e->view, f, over);
+
+	if (j)
+		bh_control_publish_event(e->control, j);
+}
+
 static void run(struct bh_enforcer *e)
 {
 	if (bh_dir_readable(e->dir))
 		bh_pipeline_set_synced(e->pl);
 	bh_pipeline_run(e->pl);
+	bh_pipeline_find(e->pl, on_finding, e);
 	arm_refresh(e);
 }
 
@@ -153,10 +163,16 @@ static void on_links_io(void *ud, uint32_t revents)
 {
 	struct bh_enforcer *e = ud;
 	struct bh_err err = { 0 };
+	int r;
 
 	(void)revents;
 	e->quick_looks = 0;
-	links_result(e, bh_links_dispatch(bh_pipeline_links(e->pl), &err), &err);
+	r = bh_links_dispatch(bh_pipeline_links(e->pl), &err);
+	links_result(e, r, &err);
+	if (bh_pipeline_lost(e->pl, true))
+		run(e);
+	else
+		bh_pipeline_find(e->pl, on_finding, e);
 	arm_refresh(e);
 }
 
@@ -170,9 +186,12 @@ static void on_refresh(void *ud)
 	if (e->quick_looks < REFRESH_QUICK_LOOKS)
 		e->quick_looks++;
 	r = bh_links_refresh_peers(bh_pipeline_links(e->pl), &err);
+	bh_pipeline_look_unseen(e->pl);
 	links_result(e, r, &err);
-	if (r == 0 && (retry || bh_pipeline_lost(e->pl)))
+	if (r == 0 && (retry || bh_pipeline_lost(e->pl, false)))
 		run(e);
+	else
+		bh_pipeline_find(e->pl, on_finding, e);
 	arm_refresh(e);
 }
 
@@ -404,6 +423,7 @@ int bh_enforcer_run(const struct bh_config *cfg, int report_fd, struct bh_err *e
 	bh_info("enforcing on node '%s' by %s, %s", cfg->node,
 		bh_attach_name(bh_datapath_attach_mode(bh_pipeline_datapath(e->pl))),
 		bh_datapath_fresh(bh_pipeline_datapath(e->pl)) ? "first start" : "adopted");
+	bh_pipeline_look_unseen(e->pl);
 	run(e);
 	arm_dir(e);
 	r = bh_loop_run(e->loop, &code);

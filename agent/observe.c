@@ -89,6 +89,13 @@ static void add_endpoints(struct bh_snapshot *s, const struct bh_ifs *ifs)
 		bh_snapshot_add_endpoints(s, bh_if_state_name((enum bh_if_state)i), by_state[i]);
 }
 
+static void add_findings(struct bh_snapshot *s, const struct bh_findings *f)
+{
+	for (int k = 0; k < BH_FINDING_MAX_; k++)
+		bh_snapshot_add_findings(s, bh_finding_name((enum bh_finding_kind)k),
+					 bh_findings_count(f, (enum bh_finding_kind)k));
+}
+
 void bh_observe(const struct bh_observe *o, struct bh_snapshot *s)
 {
 	const struct bh_apply_stats *st = bh_pipeline_stats(o->pl);
@@ -112,5 +119,7 @@ void bh_observe(const struct bh_observe *o, struct bh_snapshot *s)
 	add_tenants(s, bh_pipeline_picture(o->pl));
 	add_counters(s, o->dp);
 	add_maps(s, o->dp);
+	add_findings(s, bh_pipeline_findings(o->pl));
+	s->put_in_front = bh_datapath_put_in_front(o->dp);
 	add_endpoints(s, bh_pipeline_ifs(o->pl));
 }

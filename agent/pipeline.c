@@ -22,6 +22,8 @@ struct bh_pipeline {
 	struct bh_ifs ifs;
 	struct bh_policy_problem problems[BH_POLICY_MAX_PROBLEMS];
 	size_t n_problems;
+	struct bh_unseen *unseen;
+	struct bh_findings findings;
 	struct bh_apply_stats stats;
 };
 
@@ -35,6 +37,9 @@ int bh_pipeline_new(const struct bh_config *cfg, struct bh_pipeline **ret_pl, st
 		return -ENOMEM;
 	pl->cfg = cfg;
 	r = bh_model_new(&pl->model);
+	if (r < 0)
+		return r;
+	r = bh_unseen_new(&pl->unseen);
 	if (r < 0)
 		return r;
 	r = bh_links_new(&pl->links, err);
@@ -53,6 +58,8 @@ struct bh_pipeline *bh_pipeline_free(struct bh_pipeline *pl)
 		return NULL;
 	bh_ifs_done(&pl->ifs);
 	bh_picture_free(pl->pic);
+	bh_findings_done(&pl->findings);
+	bh_unseen_free(pl->unseen);
 	bh_datapath_close(pl->dp);
 	bh_links_free(pl->links);
 	bh_model_free(pl->model);
@@ -138,7 +145,7 @@ static void number_tenants(struct bh_pipeline *pl, const struct bh_picture *pic)
 static int bind_ifs(struct bh_pipeline *pl, const struct bh_picture *pic, struct bh_ifs *ret_ifs)
 {
 	bh_autofree struct bh_bound *bound = NULL;
-	bh_autofree uint32_t *left_alone = NULL;
+	bh_autofree struct bh_left_alone *left_alone = NULL;
 	struct bh_bind_input in = {
 		.pic = pic,
 		.ignore = (const char *const *)pl->cfg->ignore_interfaces,
@@ -263,9 +270,67 @@ void bh_pipeline_run(struct bh_pipeline *pl)
 			 res.attached, res.detached, (double)pl->stats.last_ns / 1e6);
 }
 
-bool bh_pipeline_lost(struct bh_pipeline *pl)
+bool bh_pipeline_lost(struct bh_pipeline *pl, bool touched)
 {
-	return bh_datapath_verify(pl->dp) != 0;
+	size_t n;
+	bool all;
+	const uint32_t *v = bh_links_touched(pl->links, &n, &all);
+	const int r = touched && !all ? bh_datapath_verify_some(pl->dp, v, n)
+				      : bh_datapath_verify(pl->dp);
+
+	bh_links_touched_done(pl->links);
+	return r != 0;
+}
+
+void bh_pipeline_look_unseen(struct bh_pipeline *pl)
+{
+	size_t n;
+	const struct bh_link *v = bh_links_list(pl->links, &n);
+
+	if (bh_unseen_look(pl->unseen, v, n) < 0)
+		bh_warn_limited("no memory to compare what pods received with what was sent");
+}
+
+static void tell_difference(const struct bh_findings *from, const struct bh_findings *to,
+			    bh_finding_cb *tell, void *ud, bool over)
+{
+	for (size_t i = 0; i < from->n; i++) {
+		const struct bh_finding *f = &from->v[i],
+					*other = bh_findings_get(to, f->kind, f->ifindex);
+
+		if (other && (over || !strcmp(other->message, f->message)))
+			continue;
+		if (over)
+			bh_info("%s is over: interface %s%s%s", bh_finding_name(f->kind),
+				f->interface, f->pod[0] ? " of pod " : "", f->pod);
+		else
+			bh_warn_limited("%s: interface %s%s%s: %s", bh_finding_name(f->kind),
+					f->interface, f->pod[0] ? " of pod " : "", f->pod,
+					f->message);
+		if (tell)
+			tell(ud, f, over);
+	}
+}
+
+void bh_pipeline_find(struct bh_pipeline *pl, bh_finding_cb *tell, void *ud)
+{
+	struct bh_findings_input in = { .pic = pl->pic, .ifs = &pl->ifs, .unseen = pl->unseen };
+	struct bh_findings now = { 0 };
+
+	in.fronts = bh_datapath_fronts(pl->dp, &in.n_fronts);
+	if (bh_findings_collect(&in, &now) < 0) {
+		bh_warn_limited("no memory to list what cannot be enforced");
+		return;
+	}
+	tell_difference(&now, &pl->findings, tell, ud, false);
+	tell_difference(&pl->findings, &now, tell, ud, true);
+	bh_findings_done(&pl->findings);
+	pl->findings = now;
+}
+
+const struct bh_findings *bh_pipeline_findings(const struct bh_pipeline *pl)
+{
+	return &pl->findings;
 }
 
 bool bh_pipeline_unsettled(const struct bh_pipeline *pl)
@@ -317,5 +382,13 @@ size_t bh_pipeline_unready(const struct bh_pipeline *pl, char buf[BH_READY_MAX][
 		(void)snprintf(buf[n++], BH_READY_LINE, "the last apply failed: %.150s",
 			       pl->stats.last_error);
 	n += outside_cluster(pl, buf[n]);
+	for (int k = 0; k < BH_FINDING_MAX_ && n < BH_READY_MAX; k++) {
+		const size_t found = bh_findings_count(&pl->findings, (enum bh_finding_kind)k);
+
+		if (found && bh_finding_unready((enum bh_finding_kind)k))
+			(void)snprintf(buf[n++], BH_READY_LINE, "%s on %zu interface%s",
+				       bh_finding_name((enum bh_finding_kind)k), found,
+				       found == 1 ? "" : "s");
+	}
 	return n;
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/findings.h"
 #include "agent/report/snapshot.h"
 #include "bpf/bind.h"
 #include "bpf/datapath.h"
@@ -56,8 +57,21 @@ const struct bh_picture *bh_pipeline_picture(const struct bh_pipeline *pl); /* N
 const struct bh_ifs *bh_pipeline_ifs(const struct bh_pipeline *pl);
 const struct bh_policy_problem *bh_pipeline_problems(const struct bh_pipeline *pl, size_t *ret_n);
 const struct bh_apply_stats *bh_pipeline_stats(const struct bh_pipeline *pl);
-/* True if an interface has lost our programs: the next run puts them on again. */
-bool bh_pipeline_lost(struct bh_pipeline *pl);
+/*
+ * True if an interface has lost our programs or somebody got in front of them: the next run puts
+ * them there again. @touched: look only at interfaces of which rtnetlink said that something
+ * changed.
+ */
+bool bh_pipeline_lost(struct bh_pipeline *pl, bool touched);
+/* Look whether pods get packets that nobody judged; after the other ends were asked. */
+void bh_pipeline_look_unseen(struct bh_pipeline *pl);
+/*
+ * Bring the list of findings up to date. What is new and what is over is logged and told to
+ * @tell (@over: it is not so any more).
+ */
+typedef void bh_finding_cb(void *ud, const struct bh_finding *f, bool over);
+void bh_pipeline_find(struct bh_pipeline *pl, bh_finding_cb *tell, void *ud);
+const struct bh_findings *bh_pipeline_findings(const struct bh_pipeline *pl);
 /* True while a local pod has no interface or an interface no pod: ask for the other ends again. */
 bool bh_pipeline_unsettled(const struct bh_pipeline *pl);
 

@@ -157,6 +157,29 @@ static struct bh_json *apply_json(const struct bh_view *v)
 	return j;
 }
 
+static struct bh_json *finding_json(const struct bh_finding *f)
+{
+	struct bh_json *j = bh_json_new_object();
+
+	bh_json_set_str(j, "kind", bh_finding_name(f->kind));
+	bh_json_set_str(j, "interface", f->interface);
+	bh_json_set_int(j, "ifindex", f->ifindex);
+	bh_json_set_str(j, "pod", f->pod[0] ? f->pod : NULL);
+	bh_json_set_str(j, "tenant", f->tenant[0] ? f->tenant : NULL);
+	bh_json_set_str(j, "message", f->message);
+	return j;
+}
+
+static struct bh_json *findings_json(const struct bh_view *v)
+{
+	const struct bh_findings *f = bh_pipeline_findings(v->pl);
+	struct bh_json *list = bh_json_new_array();
+
+	for (size_t i = 0; i < f->n; i++)
+		bh_json_append(list, finding_json(&f->v[i]));
+	return list;
+}
+
 struct bh_json *bh_view_status(const struct bh_view *v)
 {
 	const struct bh_picture *pic = bh_pipeline_picture(v->pl);
@@ -179,6 +202,7 @@ struct bh_json *bh_view_status(const struct bh_view *v)
 	bh_json_set_int(j, "uptimeSeconds", (int64_t)((bh_clock_ns() - v->start_ns) / BH_NS_PER_S));
 	bh_json_set(j, "source", source_json(v));
 	bh_json_set(j, "policyProblems", problems_json(v));
+	bh_json_set(j, "findings", findings_json(v));
 	bh_json_set(j, "datapath", datapath_json(v));
 	bh_json_set(j, "clusterCIDRs", cidrs);
 	bh_json_set(j, "apply", apply_json(v));
@@ -213,6 +237,17 @@ static const char *pod_role(const struct bh_pic_pod *p)
 	if (p->cls == BH_CLASS_TENANT && p->control_plane)
 		return bh_role_name(BH_ROLE_CONTROL_PLANE);
 	return p->cls == BH_CLASS_NODE ? NULL : bh_class_name(p->cls);
+}
+
+/* What of the pod is not filtered, or NULL. */
+static const char *pod_unprotected(const struct bh_view *v, const struct bh_if *f)
+{
+	const struct bh_finding *found =
+		f ? bh_findings_get(bh_pipeline_findings(v->pl), BH_FINDING_UNPROTECTED_INTERFACE,
+				    f->ifindex)
+		  : NULL;
+
+	return found ? found->message : NULL;
 }
 
 static const char *pod_note(const struct bh_pic_pod *p, const struct bh_if *f)
@@ -250,6 +285,7 @@ struct bh_json *bh_view_pods(const struct bh_view *v)
 		bh_json_set(j, "ifindex", f ? bh_json_new_int(f->ifindex) : bh_json_new_null());
 		bh_json_set_str(j, "state", pod_state(p, f));
 		bh_json_set_str(j, "note", pod_note(p, f));
+		bh_json_set_str(j, "unprotected", pod_unprotected(v, f));
 		bh_json_append(list, j);
 	}
 	bh_json_set(top, "pods", list);
@@ -283,6 +319,23 @@ static void event_ends(struct bh_json *j, const struct bh_abi_event *e)
 	memcpy(a.b, e->daddr, sizeof(a.b));
 	bh_json_set_str(j, "dst", bh_addr_is_zero(&a) ? NULL : bh_addr_str(&a, text));
 	bh_json_set_int(j, "dport", ntohs(e->dport));
+}
+
+struct bh_json *bh_view_finding(const struct bh_view *v, const struct bh_finding *f, bool over)
+{
+	static const char *const null[] = { "direction", "verdict", "peerClass", "peerTenant",
+					    "ethertype", "proto",   "src",	 "sport",
+					    "dst",	 "dport",   "length" };
+	struct bh_json *j = finding_json(f);
+
+	event_time(j, bh_clock_ns());
+	bh_json_set_str(j, "node", v->cfg->node);
+	bh_json_set_str(j, "reason", bh_finding_name(f->kind));
+	bh_json_set_bool(j, "over", over);
+	bh_json_set_int(j, "suppressed", 0);
+	for (size_t i = 0; i < sizeof(null) / sizeof(null[0]); i++)
+		bh_json_set(j, null[i], bh_json_new_null());
+	return j;
 }
 
 struct bh_json *bh_view_event(const struct bh_view *v, const struct bh_abi_event *e)

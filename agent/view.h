@@ -9,6 +9,7 @@
 struct bh_abi_event;
 struct bh_config;
 struct bh_dir;
+struct bh_finding;
 struct bh_json;
 struct bh_pic_pod;
 struct bh_picture;
@@ -29,6 +30,8 @@ struct bh_json *bh_view_status(const struct bh_view *v);
 struct bh_json *bh_view_tenants(const struct bh_view *v);
 struct bh_json *bh_view_pods(const struct bh_view *v);
 struct bh_json *bh_view_event(const struct bh_view *v, const struct bh_abi_event *e);
+/* In the shape of an event of a packet, with null for what only a packet has. */
+struct bh_json *bh_view_finding(const struct bh_view *v, const struct bh_finding *f, bool over);
 
 /* "namespace/name" as a JSON string. */
 struct bh_json *bh_view_pod(const struct bh_pic_pod *pod);

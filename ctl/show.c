@@ -146,6 +146,13 @@ int bh_show_status(const struct bh_json *j, FILE *out)
 		word(out, ": ", it, "message");
 		(void)fprintf(out, "\n");
 	}
+	bh_json_for_each(it, bh_json_get(j, "findings")) {
+		word(out, "Finding:     ", it, "kind");
+		word(out, " on ", it, "interface");
+		word(out, ", pod ", it, "pod");
+		word(out, ": ", it, "message");
+		(void)fprintf(out, "\n");
+	}
 	(void)fprintf(out, "Cluster:     %s\n", cidrs ? cidrs : "-");
 	word(out, "Datapath:    ", dp, "attach");
 	word(out, ", ABI ", dp, "abi");
@@ -299,6 +306,13 @@ int bh_show_event(const struct bh_json *j, FILE *out)
 	word(out, ".", j, "sport");
 	word(out, " > ", j, "dst");
 	word(out, ".", j, "dport");
+	if (bh_json_get_str(j, "message")) {
+		(void)fprintf(out, " ");
+		word(out, "", j, "interface");
+		word(out, ": ", j, "message");
+		if (bh_json_is_true(bh_json_get(j, "over")))
+			(void)fprintf(out, " (is over)");
+	}
 	if (bh_json_num(bh_json_get(j, "suppressed")) > 0) {
 		word(out, " (+", j, "suppressed");
 		(void)fprintf(out, " alike)");

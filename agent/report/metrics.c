@@ -263,6 +263,16 @@ static void endpoints(const struct writer *w)
 	sample_named(w, "state", w->in->snapshot->endpoints, w->in->snapshot->n_endpoints);
 }
 
+static void findings(const struct writer *w)
+{
+	sample_named(w, "kind", w->in->snapshot->findings, w->in->snapshot->n_findings);
+}
+
+static void put_in_front(const struct writer *w)
+{
+	sample(w, NULL, w->in->snapshot->put_in_front);
+}
+
 static void source_objects(const struct writer *w)
 {
 	sample_named(w, "kind", w->in->snapshot->objects, w->in->snapshot->n_objects);
@@ -338,6 +348,10 @@ static void age(const struct writer *w)
 	  "Kernel memory of a map, 0 where the kernel does not say.")                              \
 	X("bulkhead_agent_endpoints", "gauge", "state", endpoints,                                 \
 	  "Network interfaces on this node, by what is done with them.")                           \
+	X("bulkhead_agent_findings", "gauge", "kind", findings,                                    \
+	  "Interfaces with something that is not enforced or in the way; see bulkheadctl status.") \
+	X("bulkhead_agent_put_in_front_total", "counter", "", put_in_front,                        \
+	  "Times that the programs of an interface were made the first ones again.")               \
 	X("bulkhead_agent_source_objects", "gauge", "kind", source_objects,                        \
 	  "Objects that were read and are in effect.")                                             \
 	X("bulkhead_agent_source_problems", "gauge", "", source_problems,                          \

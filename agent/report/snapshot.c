@@ -57,6 +57,7 @@ struct bh_snapshot *bh_snapshot_free(struct bh_snapshot *s)
 	free(s->endpoints);
 	free(s->objects);
 	free(s->losses);
+	free(s->findings);
 	free(s);
 	return NULL;
 }
@@ -154,6 +155,13 @@ void bh_snapshot_add_losses(struct bh_snapshot *s, const char *kind, uint64_t n)
 	const struct bh_snap_named v = { .name = kind, .value = n };
 
 	ADD(s, losses, n_losses, v, name);
+}
+
+void bh_snapshot_add_findings(struct bh_snapshot *s, const char *kind, uint64_t n)
+{
+	const struct bh_snap_named v = { .name = kind, .value = n };
+
+	ADD(s, findings, n_findings, v, name);
 }
 
 /*
@@ -311,12 +319,14 @@ static void walk(struct codec *c)
 	u64(c, &s->source_synced_unix_ms);
 	u64(c, &s->events);
 	u64(c, &s->enforcer_rss_bytes);
+	u64(c, &s->put_in_front);
 	LIST(c, tenants, tenant);
 	LIST(c, counters, counter);
 	LIST(c, maps, map);
 	LIST(c, endpoints, named);
 	LIST(c, objects, named);
 	LIST(c, losses, named);
+	LIST(c, findings, named);
 }
 
 int bh_snapshot_encode(const struct bh_snapshot *s, struct bh_buf *b)

@@ -69,6 +69,7 @@ struct bh_snapshot {
 	uint64_t source_synced_unix_ms; /* 0 = never */
 	uint64_t events;		/* published */
 	uint64_t enforcer_rss_bytes;
+	uint64_t put_in_front; /* times that interfaces' programs were made the first again */
 
 	/* Read only: filled by bh_snapshot_add_*(). */
 	struct bh_snap_tenant *tenants;
@@ -77,7 +78,8 @@ struct bh_snapshot {
 	struct bh_snap_named *endpoints; /* how many, by state */
 	struct bh_snap_named *objects;	 /* how many, by kind */
 	struct bh_snap_named *losses;	 /* how many, by kind */
-	size_t n_tenants, n_counters, n_maps, n_endpoints, n_objects, n_losses;
+	struct bh_snap_named *findings;	 /* how many, by kind */
+	size_t n_tenants, n_counters, n_maps, n_endpoints, n_objects, n_losses, n_findings;
 
 	struct bh_snap_text *text; /* what holds the strings */
 	int error;
@@ -95,6 +97,7 @@ void bh_snapshot_add_map(struct bh_snapshot *s, const struct bh_snap_map *m);
 void bh_snapshot_add_endpoints(struct bh_snapshot *s, const char *state, uint64_t n);
 void bh_snapshot_add_objects(struct bh_snapshot *s, const char *kind, uint64_t n);
 void bh_snapshot_add_losses(struct bh_snapshot *s, const char *kind, uint64_t n);
+void bh_snapshot_add_findings(struct bh_snapshot *s, const char *kind, uint64_t n);
 
 /* Append the wire form to @b, which must be empty. 0, -ENOMEM or -E2BIG. */
 int bh_snapshot_encode(const struct bh_snapshot *s, struct bh_buf *b);

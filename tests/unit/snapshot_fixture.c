@@ -53,5 +53,7 @@ struct bh_snapshot *snapshot_fixture(void)
 	bh_snapshot_add_endpoints(s, "quarantined", 1);
 	bh_snapshot_add_objects(s, "Pod", 9);
 	bh_snapshot_add_losses(s, "event", 6);
+	bh_snapshot_add_findings(s, "position", 2);
+	s->put_in_front = 5;
 	return s;
 }
