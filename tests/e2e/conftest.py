@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from lib import agent, mounts, net  # noqa: E402 (the path above makes them visible)
 
-NEEDED = ("ip", "tc", "ethtool", "nsenter")
+NEEDED = ("ip", "tc", "ethtool", "nft", "nsenter")
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("BH_BUILD", "build")
 BULKHEADD = BUILD / "bin" / "bulkheadd"

@@ -19,6 +19,7 @@ import struct
 import sys
 import time
 
+import knock
 import path
 import stream
 import wire
@@ -224,6 +225,7 @@ class Helper:
         self.wire = wire.Wire()
         self.streams = stream.Streams()
         self.path = path.Path()
+        self.knocker = knock.Knocker()
 
     async def op_serve(self, tcp=(), udp=()):
         self.servers.serve(tcp, udp)
@@ -275,6 +277,12 @@ class Helper:
 
     async def op_hop(self, **kw):
         return await self.path.hop(**kw)
+
+    async def op_knock_start(self, **kw):
+        return self.knocker.start(**kw)
+
+    async def op_knock_stop(self, **kw):
+        return await self.knocker.stop(**kw)
 
     async def op_tap_open(self, **kw):
         return self.wire.tap_open(**kw)
