@@ -305,5 +305,30 @@ def cloexec(tree):
             yield path, code.count("\n", 0, m.start()) + 1, f"{m[1]}() cannot say CLOEXEC"
 
 
-RULES = [layers, include_paths, libraries, file_length, function_length, parameters, spdx,
+ATTACKS = "docs/attacks.md"
+ATTACK_ID = re.compile(r"\b(CVE-\d{4}-\d{4,}|GHSA(?:-[0-9a-z]{4}){3}|OCPBUGS-\d+)\b")
+
+
+def attacks(tree):
+    """every attack of docs/attacks.md has tests that name it, and they name no other"""
+    listed = {}  # (id, test)
+    for n, line in enumerate(tree.get(ATTACKS, "").splitlines(), 1):
+        cells = [c.strip() for c in line.strip("|").split("|")]
+        ids = ATTACK_ID.findall(cells[0])
+        tests = re.findall(r"`([^`]+)`", cells[-1])
+        if ids and not tests and not cells[-1].startswith("later: "):
+            yield ATTACKS, n, f"{', '.join(ids)}: neither a test nor the reason for none"
+        listed.update({(i, t): n for i in ids for t in tests})
+    named = {(i, path) for path, text in tree.items() if path.startswith("tests/")
+             for i in ATTACK_ID.findall(text)}
+    for (i, path), n in listed.items():
+        if (i, path) not in named:
+            yield ATTACKS, n, f"{path} does not name {i}"
+    known = set(ATTACK_ID.findall(tree.get(ATTACKS, "")))
+    for i, path in sorted(named):
+        if i not in known:
+            yield path, 1, f"{i}: not in {ATTACKS}"
+
+
+RULES = [attacks, layers, include_paths, libraries, file_length, function_length, parameters, spdx,
          pragma_once, unfinished, machine_paths, registry_hosts, logging, no_exit, unsafe_calls, cloexec]

@@ -31,8 +31,10 @@ SOUND = {
                              'int f(int r)\n{\n\treturn bh_error_r(r, "attach");\n}\n',
     "agent/report/m.c": SPDX + '#include "common/a.h"\n#include "bpf/reasons.h"\n',
     "bpf/reasons.h": SPDX + "#pragma once\n",
-    "tests/unit/test_a.c": SPDX + '#include <cmocka.h>\n#include "common/a.h"\n',
+    "tests/unit/test_a.c": SPDX + '#include <cmocka.h>\n#include "common/a.h"\n'
+                            "/* CVE-2020-0001 */\n",
     "scripts/x.sh": "#!/bin/sh\n# SPDX-License-Identifier: Apache-2.0\nmktemp -d x.XXXXXX\n",
+    "docs/attacks.md": "| CVE-2020-0001 | x | `tests/unit/test_a.c` |\n| CVE-2020-0002 | y | later: z |\n",
     "README.md": "see /var/work/x and fnord.example.org\n",
 }
 
@@ -43,6 +45,9 @@ def body(lines):
 
 # (rule, path, text): this file in the sound tree must be flagged by this rule and by no other.
 VIOLATIONS = [
+    ("attacks", "docs/attacks.md", "| CVE-2020-0001 | x | `tests/unit/test_a.c` |\n| CVE-2020-0003 | y | |\n"),
+    ("attacks", "docs/attacks.md", "| CVE-2020-0001, CVE-2020-0003 | x | `tests/unit/test_a.c` |\n"),
+    ("attacks", "tests/unit/test_b.c", SPDX + "/* GHSA-aaaa-bbbb-cccc */\n"),
     ("layers", "common/b.c", SPDX + '#include "model/class.h"\n'),
     ("layers", "model/b.c", SPDX + '#include "bpf/reasons.h"\n'),
     ("layers", "agent/report/b.c", SPDX + '#  include "model/class.h"\n#include "bpf/b.h"\n'),

@@ -145,6 +145,7 @@ static const struct world_row na_from_pod[] = {
 	  "eth ip6 dst=all icmp6 type=136 target addr=gw tlla", AUDITS(ND_SPOOF) },
 };
 
+/* CVE-2020-10749, CVE-2020-11091: a pod that says it is a router. */
 static const struct world_row routers[] = {
 	{ "nd__rs__passes", T, OUT, "eth ip6 src=ownll dst=routers icmp6 type=133 slla", PASSES },
 	{ "nd__rs_unspecified_source__passes", T, OUT, "eth ip6 src=any dst=routers icmp6 type=133",

@@ -34,6 +34,7 @@ static const struct column columns[] = {
 	{ "private", "tcp", BH_REASON_PEER_WORLD_PRIVATE, BH_REASON_PEER_WORLD_PRIVATE },
 	{ "linklocal", "tcp", BH_REASON_PEER_WORLD_LINKLOCAL, BH_REASON_PEER_WORLD_LINKLOCAL },
 	{ "metadata", "tcp", BH_REASON_PEER_METADATA, BH_REASON_PEER_METADATA },
+	/* CVE-2021-25736, CVE-2020-8558: 127.0.0.1 and ::1, where the node forwards them */
 	{ "invalid", "tcp", BH_REASON_PEER_INVALID, BH_REASON_PEER_INVALID },
 };
 

@@ -105,7 +105,7 @@ def test_host_end__goes_and_comes__is_filtered(world, network, how):
 
 
 def test_address_of_a_dying_pod__is_not_for_the_taking(world, network):
-    """CAP_NET_ADMIN in a pod that was deleted by force, while the API still has another one whose
+    """CVE-2025-32793. CAP_NET_ADMIN in a pod that was deleted by force, while the API still has another one whose
     interface is gone."""
     agent, a, _ = world
     node = network.node

@@ -74,7 +74,7 @@ def test_relabel_namespace__under_traffic__flow_ends(world):
 
 
 def test_pod_before_namespace__no_foreign_packet(world, network):
-    """A pod whose Namespace object has not come yet is nobody's, then its tenant's."""
+    """CVE-2024-42488. A pod whose Namespace object has not come yet is nobody's, then its tenant's."""
     agent, a1, a2, g1 = world
     late = network.node.add_pod("late")
     agent.apply(manifests.of_pod(late, "red"))

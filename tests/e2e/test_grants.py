@@ -83,6 +83,7 @@ def test_grant__port_range_and_protocols__these_alone(cluster):
 
 
 def test_grant__empty_ports__nothing_opens(cluster):
+    """CVE-2025-64715."""
     cluster.grant(acme=to_tenant("globex", ports=[]), globex=from_tenant("acme"))
     check(cluster, ("acme-1", "globex-1", (), ALL))
 
@@ -95,6 +96,7 @@ def cidr_grants(direction, nets, **more):
 
 
 def test_cidr__egress_to_private_but_for_a_part__that_opens(cluster):
+    """CVE-2024-47825."""
     cluster.grant(acme=cidr_grants("egress", PRIVATE_NET, excepted=EXCEPT))
     check(cluster, ("acme-1", "private", ALL, ()), ("acme-1", "excepted", (), ALL),
           ("private", "acme-1", (), ALL), ("globex-1", "private", (), ALL))

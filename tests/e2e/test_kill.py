@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The daemon is killed at any moment, in the middle of whatever it does."""
+"""The daemon is killed at any moment, in the middle of whatever it does (CVE-2023-27595)."""
 
 import itertools
 import os

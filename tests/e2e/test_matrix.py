@@ -37,6 +37,8 @@ def test_matrix__no_agent__everything_passes(bare, family):
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_matrix__no_grants__default_table(cluster, family):
+    """CVE-2023-27594 (all of it in IPv6), CVE-2026-26963 (both wirings), CVE-2026-33726 (one node
+    and two)."""
     rows = [(*c, policy.allowed(c[0], c[1])) for c in world.cells(cluster)]
     assert world.try_all(rows, family) == []
     assert {ok for *_, ok in rows} == {True, False}

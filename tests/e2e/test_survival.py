@@ -56,10 +56,12 @@ def _assert_untouched(figures, what):
 
 
 def test_kill_9__under_traffic__nothing_lost_nothing_foreign(world):
+    """CVE-2023-27595; attached either way: CVE-2026-26963."""
     _assert_untouched(_restart(world, lambda agent: agent.kill(), ROUNDS), f"{ROUNDS} x kill -9")
 
 
 def test_restart__under_traffic__nothing_lost_nothing_foreign(world):
+    """CVE-2023-27595."""
     _assert_untouched(_restart(world, lambda agent: agent.stop(), ROUNDS), f"{ROUNDS} x restart")
 
 

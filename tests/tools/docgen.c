@@ -126,6 +126,27 @@ static void let_through(void)
 	       "pod |\n");
 }
 
+/* Prose: each is a test that is expected to fail, tests/e2e/test_services.py, _lag.py,
+ * _identity.py. */
+static void not_covered(void)
+{
+	printf("\n## What is not covered\n\n"
+	       "- **Masquerading between nodes.** A kube-proxy that masquerades (`--masquerade-all`; by\n"
+	       "  default what goes to externalIPs and load-balancer addresses) puts its node's address in\n"
+	       "  the sender's place, and a receiver on another node sees class `node`, which may open\n"
+	       "  flows to tenants' pods. There the sender's node alone judges. As long as its agent knows\n"
+	       "  less than its own kube-proxy, a Service whose backends have just become another\n"
+	       "  tenant's still passes: some tens of milliseconds where both hear the news at once. On\n"
+	       "  one node the sender is known by its interface, and nothing crosses.\n"
+	       "- **externalIPs that are a pod's or the cluster DNS's address.** kube-proxy may carry what\n"
+	       "  is sent to that address to the backends of the Service that claims it. Without\n"
+	       "  masquerading, or on one node, the receiver refuses it; masqueraded and on another node\n"
+	       "  it arrives. Refuse such Services at admission (DenyServiceExternalIPs).\n"
+	       "- **An address that changes hands before its interface is gone.** The host's route to\n"
+	       "  an address is the host's word: an interface that outlives its pod's object, with its\n"
+	       "  route, is taken for the pod of this node that the API gives the same address next.\n");
+}
+
 static void policy(void)
 {
 	printf("# Default policy\n\n" MADE_BY, "bpf/default_table.h and model/class.h");
@@ -146,6 +167,7 @@ static void policy(void)
 	policy_table("New flows from the pod", "to \\ role", 0);
 	policy_table("New flows to the pod", "from \\ role", 1);
 	let_through();
+	not_covered();
 }
 
 static int configuration(void)

@@ -99,6 +99,7 @@ static void derive__relabelled_namespace__moves_its_pods(void **state)
 	assert_string_equal(bh_test_addr_is(moved, "10.0.0.1"), "tenant(globex)");
 }
 
+/* CVE-2025-64715: empty is nothing, not everything. */
 static void derive__empty_selector__claims_nothing(void **state)
 {
 	PICTURE(p,
@@ -204,6 +205,7 @@ static void derive__control_plane__by_labels_and_controller(void **state)
 }
 
 /* vc2's tenant labels its pods as vc1's control plane, as vc1's, and as others'. */
+/* GHSA-pfhr-pccp-hwmh, CVE-2023-39347, CVE-2023-41333: what a tenant writes on its pods. */
 static void derive__forged_labels_on_synced_pods__widen_nothing(void **state)
 {
 	static const char *const forged[] = {

@@ -406,6 +406,7 @@ static void decode__tenant__strict_outside_of_its_spec_too(void **state)
 }
 
 /* A tenant fills its pod with labels: what decides stays, the rest goes. */
+/* CVE-2023-41332: as many labels and annotations as a tenant likes. */
 static void decode__pod_with_many_labels__bounded(void **state)
 {
 	bh_auto(bh_json_freep) struct bh_json *doc = bh_test_yaml(

@@ -160,6 +160,7 @@ static void derive__node_address__outranks_any_pod(void **state)
 }
 
 /* A NAT64 router would lead there. */
+/* CVE-2023-27594: IPv6 as a way round. */
 static void derive__address_behind_nat64__as_the_one_inside(void **state)
 {
 	static const struct {

@@ -71,6 +71,7 @@ static void portset__icmp__whole_range_whatever_was_written(void **state)
 	assert_int_equal(set.r[0].hi, IPPROTO_ICMP << 16 | 0xffff);
 }
 
+/* CVE-2026-25804: port 65535 of one protocol is next to port 0 of another. */
 static void portset__touching_protocols__stay_apart(void **state)
 {
 	struct bh_port_range r[] = { { .proto = IPPROTO_TCP, .lo = 65535, .hi = 65535 },

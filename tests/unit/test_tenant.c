@@ -185,6 +185,7 @@ static void spec_decode__dns_default__depends_on_allow(void **state)
 	}
 }
 
+/* CVE-2025-64715: an empty list must never turn into an absent one. */
 static void spec_decode__absent_and_empty_lists__differ(void **state)
 {
 	SPEC(absent, "{network: {egress: [{to: {node: true}}]}}");
@@ -271,6 +272,7 @@ static void spec_decode__bad_claims__einval_with_path(void **state)
 	check_bad(rows, N(rows));
 }
 
+/* CVE-2026-25804: numbers just outside of their bounds. */
 static void spec_decode__bad_numbers_and_words__einval_with_path(void **state)
 {
 	static const struct bad rows[] = {
