@@ -164,10 +164,13 @@ struct bh_abi_flow_key {
 	__u8 remote[16]; /* BE */
 	__u32 ifindex;
 	__u16 lport; /* BE; the pod's port, or the echo id */
-	__u16 rport; /* BE; the peer's port, 0 for echo */
+	__u16 rport; /* BE; the peer's port; for echo 1 + who asks, BH_DIR_* */
 	__u8 proto;
-	__u8 pad[3]; /* must be zero */
+	__u8 what;   /* BH_FLOW_WHAT_* */
+	__u8 pad[2]; /* must be zero */
 };
+#define BH_FLOW_WHAT_FLOW 0
+#define BH_FLOW_WHAT_FRAGMENTS 1 /* + BH_DIR_*: of one packet, whose identifier is in the ports */
 _Static_assert(sizeof(struct bh_abi_flow_key) == 28, "bh_abi_flow_key layout");
 
 struct bh_abi_flow {

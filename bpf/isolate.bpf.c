@@ -8,7 +8,7 @@
  * A pass returns TC_ACT_UNSPEC (which is TCX_NEXT): TC_ACT_OK would end the chain and switch the
  * CNI's own programs off.
  */
-#include "bpf/step_ct.h"
+#include "bpf/step_frag_ct.h"
 #include "bpf/step_meta.h"
 #include "bpf/step_parse.h"
 
@@ -33,10 +33,8 @@ inline_step __u8 check(struct pkt *p)
 	/* a system pod is never dropped, so its flows need no memory */
 	if (p->s->link || p->ep->role == BH_ROLE_SYSTEM)
 		return 0;
-	if (p->s->frag == FRAG_FIRST)
-		return BH_REASON_FRAGMENT;
 	if (p->s->frag == FRAG_LATER)
-		return BH_REASON_FRAGMENT_UNKNOWN;
+		return frag_known(p);
 	reason = step_flow(p);
 	error_leave(p);
 	return reason;
@@ -91,6 +89,8 @@ inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
 	if (dry) {
 		leave_answer(&p, verdict, reason);
 	} else {
+		if (p.s->frag == FRAG_FIRST && verdict != BH_VERDICT_DROP)
+			frag_remember(&p);
 		account_packet(&p, tenant, verdict, reason);
 		if (verdict != BH_VERDICT_PASS)
 			account_event(&p, tenant, verdict, reason);

@@ -29,10 +29,15 @@ class Row:
     make: Callable  # Path -> (Vnet, frame)
     unfiltered: tuple = (CHANGED,)  # kernels differ: any of these
     proof: Callable = None  # of CHANGED: [Packet], Path -> is this the effect that was meant?
+    special: tuple = ()  # what the filter may make of it, where that does not follow from the above
 
     @property
     def honest(self):
         return self.unfiltered == (SAME,)
+
+    @property
+    def filtered(self):
+        return self.special or ((SAME,) if self.honest else (NOTHING, REFUSED))
 
 
 def token(row):
@@ -51,8 +56,8 @@ def at(start, offset):
 ROWS = []
 
 
-def row(name, make, unfiltered=(CHANGED,), proof=None):
-    r = Row(name, lambda path: make(path, token(r)), unfiltered, proof)
+def row(name, make, unfiltered=(CHANGED,), proof=None, special=()):
+    r = Row(name, lambda path: make(path, token(r)), unfiltered, proof, special)
     ROWS.append(r)
 
 
@@ -134,10 +139,25 @@ def segment_rows(f):
         (REFUSED, NOTHING, CHANGED))
     row(f"tcp{f}_gso_udp_l4", lambda p, t: (pending(f, "tcp", gso_type=frames.GSO_UDP_L4, gso_size=500),
                                             p.tcp(f, 443, long(t, 1200))), (REFUSED, NOTHING, CHANGED))
+    # fragments of one datagram: made before the filter, they are judged as any fragments are
     row(f"udp{f}_gso_ufo", lambda p, t: (pending(f, "udp", gso_type=frames.GSO_UDP, gso_size=504),
-                                         p.udp(f, 443, long(t, 1200))), (REFUSED, NOTHING, CHANGED))
+                                         p.udp(f, 443, long(t, 1200))), (REFUSED, NOTHING, SAME),
+        special=(REFUSED, NOTHING, SAME))
     row(f"tcp{f}_gso_ufo", lambda p, t: (pending(f, "tcp", gso_type=frames.GSO_UDP, gso_size=504),
                                          p.tcp(f, 443, long(t, 1200))), (REFUSED, NOTHING, CHANGED))
+
+
+def fragment_rows(f):
+    """A part of a packet has no checksum of its own, and is no train of segments."""
+    own = L4[f] + (8 if f == 6 else 0)
+    row(f"udp{f}_fragment_pending", lambda p, t:
+        (at(own, 6), p.first_fragment(f, p.udp(f, 443, long(t, 400)))), (SAME, CHANGED),
+        special=(NOTHING,))
+    row(f"udp{f}_fragment_whole", lambda p, t:
+        (Vnet(), p.first_fragment(f, p.udp(f, 443, long(t, 400), partial=False))), (SAME,))
+    row(f"udp{f}_fragment_gso", lambda p, t:
+        (Vnet(frames.F_NEEDS_CSUM, frames.GSO_UDP_L4, own + 8, 200, own, 6),
+         p.first_fragment(f, p.udp(f, 443, long(t, 400)))), (REFUSED, NOTHING, CHANGED))
 
 
 def finished_head(path, family):
@@ -148,6 +168,7 @@ for family in (4, 6):
     honest_rows(family)
     checksum_rows(family)
     segment_rows(family)
+    fragment_rows(family)
 row("ip4_csum_at_dst", lambda p, t: (at(20, 10), p.udp(4, 53, query(t))),
     proof=lambda got, p: got[0].dst != p.dst[4])
 row("ip4_csum_at_src", lambda p, t: (at(20, 6), p.udp(4, 53, query(t))),
@@ -186,7 +207,7 @@ def what_left(row_, line):
     assert not refused
     for vnet_header, _ in arrived:  # nothing may be left open where we look
         assert not vnet_header[0] & frames.F_NEEDS_CSUM and vnet_header[1] == frames.GSO_NONE
-    got = [frames.parse(f) for _, f in arrived]
+    got = [frames.parse(f) for f in frames.joined([f for _, f in arrived])]
     gso = header.gso_size if row_.honest else 0
     return SAME if got == frames.finished(frame, gso) else CHANGED, got
 
@@ -254,7 +275,7 @@ def check_unfiltered(row_, line):
 
 def check_filtered(row_, line):
     outcome, got = what_left(row_, line)
-    assert outcome == SAME if row_.honest else outcome in (NOTHING, REFUSED), got
+    assert outcome in row_.filtered, got
 
 
 @pytest.mark.parametrize("row_", ROWS, ids=lambda r: r.name)

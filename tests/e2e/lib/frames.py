@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 
 ETH = 14
-TCP, UDP = 6, 17
+TCP, UDP, FRAGMENT = 6, 17, 44
 VXLAN_PORT = 4789
 
 # struct virtio_net_hdr (virtio 1.2, 5.1.6; the tunnel bits: 1.4)
@@ -130,6 +130,60 @@ class Path:
                                            partial))
 
 
+    def first_fragment(self, family, frame):
+        """As if more were to follow."""
+        if family == 4:
+            head = bytearray(frame[ETH:ETH + 20])
+            head[6:8] = b"\x20\0"
+            head[10:12] = b"\0\0"
+            head[10:12] = struct.pack("!H", csum(head))
+            return frame[:ETH] + bytes(head) + frame[ETH + 20:]
+        head, body = frame[ETH:ETH + 40], frame[ETH + 40:]
+        return (frame[:ETH] + head[:4] + struct.pack("!HB", 8 + len(body), FRAGMENT) + head[7:] +
+                struct.pack("!BBHI", head[6], 0, 1, 0x1234) + body)
+
+
+def fragment(frame):
+    """(what is common to the fragments of a packet, offset, is there more, data); None: no fragment."""
+    ethertype = struct.unpack_from("!H", frame, 12)[0]
+    ip = frame[ETH:]
+    if ethertype == 0x0800:
+        length, ident, bits = struct.unpack_from("!HHH", ip, 2)
+        if bits & 0x3FFF:
+            return ((ip[12:20], ident, ip[9]), (bits & 0x1FFF) * 8, bool(bits & 0x2000),
+                    ip[(ip[0] & 15) * 4:length])
+    elif ip[6] == FRAGMENT:
+        length = struct.unpack_from("!H", ip, 4)[0]
+        proto, _, bits, ident = struct.unpack_from("!BBHI", ip, 40)
+        return (ip[8:40], ident, proto), bits & 0xFFF8, bool(bits & 1), ip[48:40 + length]
+    return None
+
+
+def joined(frames):
+    """The same with fragments put together where all of a packet is there."""
+    out, parts = [], {}
+    for f in frames:
+        part = fragment(f)
+        if not part:
+            out.append(f)
+            continue
+        packet = parts.setdefault(part[0], {"first": f, "data": {}, "end": None})
+        packet["data"][part[1]] = part[3]
+        if not part[2]:
+            packet["end"] = part[1] + len(part[3])
+    for (_, _, proto), packet in parts.items():
+        body = b"".join(packet["data"][at] for at in sorted(packet["data"]))
+        first = packet["first"]
+        whole = packet["end"] == len(body)
+        family = 4 if first[12:14] == b"\x08\x00" else 6
+        addresses = first[ETH + 12:ETH + 20] if family == 4 else first[ETH + 8:ETH + 40]
+        half = len(addresses) // 2
+        header = ip_header(ipaddress.ip_address(addresses[:half]),
+                           ipaddress.ip_address(addresses[half:]), proto, len(body))
+        out.append(first[:ETH] + header + body if whole else first)
+    return out
+
+
 @dataclass(frozen=True)
 class Packet:
     """What arrived, or is to arrive. Left out is what a router changes (TTL, the IPv4 header's
@@ -147,7 +201,8 @@ class Packet:
 
 
 def parse(frame):
-    """A Packet; None for what is neither TCP nor UDP without IP options."""
+    """A Packet, of a first fragment as if it were all; None for what is neither TCP nor UDP without IP
+    options."""
     ethertype = struct.unpack_from("!H", frame, 12)[0]
     ip = frame[ETH:]
     if ethertype == 0x0800 and len(ip) >= 20 and ip[0] == 0x45:
@@ -158,6 +213,8 @@ def parse(frame):
         length, proto = struct.unpack_from("!HB", ip, 4)
         src, dst = str(ipaddress.ip_address(ip[8:24])), str(ipaddress.ip_address(ip[24:40]))
         l4, family, ip_ok = ip[40:40 + length], 6, True
+        if proto == FRAGMENT and len(l4) >= 8:
+            proto, l4 = l4[0], l4[8:]
     else:
         return None
     head = {UDP: 8, TCP: 20}.get(proto)
