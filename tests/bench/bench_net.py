@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import figures
+import part_control
 import part_flood
 import part_programs
 import part_traffic
@@ -34,11 +35,17 @@ class Settings:
     slice_ms: int = 300
     # flood
     flood_s: float = 2.0
+    # control
+    cluster_pods: int = 10000
+    cluster_tenants: int = 200
+    local: int = 250
+    changes: int = 200  # of each kind in a round
 
 
 SMOKE = Settings(rounds=1, test_runs=1, test_repeat=100, tenants=(2, 3), sweeps=1, slice_ms=30,
-                 flood_s=0.2)
-PARTS = {"programs": part_programs.run, "traffic": part_traffic.run, "flood": part_flood.run}
+                 flood_s=0.2, cluster_pods=100, cluster_tenants=5, local=8, changes=4)
+PARTS = {"programs": part_programs.run, "traffic": part_traffic.run, "flood": part_flood.run,
+         "control": part_control.run}
 
 
 def measure(parts, settings, found):

@@ -64,7 +64,7 @@ class Figures:
         spread = Spread.of(values)
         row = {"part": part, "name": name, "unit": unit, "median": spread.median,
                "min": spread.min, "max": spread.max, "rounds": list(values)}
-        line = f"  {name:<46} {spread!s:<34} {unit:<8}"
+        line = f"  {name:<58} {spread!s:<34} {unit:<7}"
         if goal:
             met, margin = goal.verdict(spread.median)
             row.update(goal=str(goal), met=met, margin=margin)

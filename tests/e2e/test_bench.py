@@ -14,7 +14,7 @@ BENCH = ROOT / "tests" / "bench" / "bench_net.py"
 TIMEOUT_S = 120
 
 
-@pytest.mark.parametrize("part", ["programs", "traffic", "flood"])
+@pytest.mark.parametrize("part", ["programs", "traffic", "flood", "control"])
 def test_bench__smoke__every_figure_is_found(part, tmp_path):
     if part == "traffic" and not shutil.which("nft"):
         pytest.skip("nft is not installed")
