@@ -135,6 +135,8 @@ $(DIFF_SRC:%.c=$(BUILD)/%.o): private override CFLAGS += -Wno-unknown-pragmas -W
 	-Wno-pointer-arith -Wno-missing-prototypes -Wno-shadow \
 	-Wno-attributes
 
+$(BUILD)/tests/bpf/test_frames: $(BUILD)/tests/diff/frames.o $(BUILD)/tests/diff/reference.o
+
 $(DIFF): %: %.o $(DIFF_LIB)
 	$(call say,LD)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $^ -o $@
 
@@ -221,6 +223,8 @@ test: ## install what is missing, build without warnings, run every tier; one cl
 
 SOAK_MINUTES ?= 60
 soak: export FUZZ_SECONDS := $(or $(FUZZ_SECONDS),60)
+soak: export BH_DIFF_FRAMES := $(or $(BH_DIFF_FRAMES),5000000)
+soak: export BH_FRAMES := $(or $(BH_FRAMES),100000)
 soak: export BH_ROUNDS := $(or $(BH_ROUNDS),20)
 soak: ## every tier again and again for SOAK_MINUTES (60)
 	@$(RUN_TIER) --sum --minutes $(SOAK_MINUTES) -- $(SUB_MAKE) WERROR=1 $(TIERS)
