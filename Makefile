@@ -201,7 +201,7 @@ run-unit: $(UNIT)
 
 check-bpf: $(BPFT) $(DIFF) ## kernel programs against packet tables and a second parser, on this kernel; root
 	@BH_BUILD=$(BUILD) $(RUN_TIER) --name bpf --out $(RESULTS)/bpf --root --timeout 120 \
-		$(BPFT) tests/diff/test_diff.py
+		$(BPFT) tests/bpf/test_tables.py tests/diff/test_diff.py
 
 check-e2e: $(PROGS) $(BENCH_NET) ## real traffic on one and two "nodes" made of network namespaces; root
 	@BH_BUILD=$(BUILD) $(RUN_TIER) --name e2e --out $(RESULTS)/e2e --root --timeout 600 \

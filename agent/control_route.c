@@ -66,10 +66,13 @@ static int parse_service(const char *proto, const char *port, struct bh_explain_
 		q->proto = IPPROTO_TCP;
 	else if (!strcasecmp(proto, "udp"))
 		q->proto = IPPROTO_UDP;
+	else if (!strcasecmp(proto, "sctp"))
+		q->proto = IPPROTO_SCTP;
 	else if (!strcasecmp(proto, "icmp"))
 		q->proto = IPPROTO_ICMP;
 	else
-		return bh_err_set(err, EINVAL, "proto: '%s', expected tcp, udp or icmp", proto);
+		return bh_err_set(err, EINVAL, "proto: '%s', expected tcp, udp, sctp or icmp",
+				  proto);
 	if (q->proto == IPPROTO_ICMP)
 		return port ? bh_err_set(err, EINVAL, "port: icmp has none") : 0;
 	if (!proto && !port) {

@@ -2,6 +2,7 @@
 #include "bpf/frame.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/if_ether.h>
 #include <netinet/icmp6.h>
@@ -13,6 +14,19 @@
 #include <string.h>
 
 #define TTL 64
+
+/* RFC 9260 3: the common header, and an INIT chunk with its fixed part */
+struct sctp_init {
+	uint16_t source, dest;
+	uint32_t vtag, csum;
+	uint8_t type, flags;
+	uint16_t len;
+	uint32_t tag, window;
+	uint16_t out, in;
+	uint32_t tsn;
+};
+#define SCTP_INIT 1
+#define SCTP_COMMON_LEN 12
 
 /* Sum of 16-bit words in network order, an odd byte padded (RFC 1071); not folded. */
 static uint32_t sum16(const void *data, size_t len, uint32_t sum)
@@ -33,6 +47,19 @@ static uint16_t fold(uint32_t sum)
 	return htons((uint16_t)~sum);
 }
 
+/* RFC 9260 appendix A; reflected, as it stands in the header, least significant byte first. */
+static uint32_t crc32c(const uint8_t *b, size_t len)
+{
+	uint32_t crc = ~0u;
+
+	for (size_t i = 0; i < len; i++) {
+		crc ^= b[i];
+		for (int k = 0; k < 8; k++)
+			crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+	}
+	return htole32(~crc);
+}
+
 static size_t put_l4(const struct bh_flow_spec *f, bool v4, uint8_t *at)
 {
 	struct tcphdr th = { .source = htons(f->sport),
@@ -43,6 +70,14 @@ static size_t put_l4(const struct bh_flow_spec *f, bool v4, uint8_t *at)
 	struct udphdr uh = { .source = htons(f->sport),
 			     .dest = htons(f->dport),
 			     .len = htons(sizeof(uh)) };
+	struct sctp_init si = { .source = htons(f->sport),
+				.dest = htons(f->dport),
+				.type = SCTP_INIT,
+				.len = htons(sizeof(si) - SCTP_COMMON_LEN),
+				.tag = htonl(1),
+				.window = htonl(65535),
+				.out = htons(1),
+				.in = htons(1) };
 	struct icmphdr ih = { .type = v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST };
 
 	switch (f->proto) {
@@ -52,6 +87,10 @@ static size_t put_l4(const struct bh_flow_spec *f, bool v4, uint8_t *at)
 	case IPPROTO_UDP:
 		memcpy(at, &uh, sizeof(uh));
 		return sizeof(uh);
+	case IPPROTO_SCTP:
+		si.csum = crc32c((const uint8_t *)&si, sizeof(si));
+		memcpy(at, &si, sizeof(si));
+		return sizeof(si);
 	default:
 		ih.un.echo.id = htons(f->sport);
 		memcpy(at, &ih, sizeof(ih));
@@ -68,6 +107,8 @@ static void put_l4_checksum(const struct bh_flow_spec *f, bool v4, uint8_t proto
 	uint32_t sum = 0;
 	uint16_t csum;
 
+	if (proto == IPPROTO_SCTP)
+		return; /* has another one */
 	if (proto != IPPROTO_ICMP) {
 		sum = sum16(f->src.b + skip, alen, sum);
 		sum = sum16(f->dst.b + skip, alen, sum);
@@ -89,8 +130,8 @@ int bh_frame_build(const struct bh_flow_spec *f, uint8_t ret_frame[static BH_FRA
 	const uint16_t type = htons(v4 ? ETH_P_IP : ETH_P_IPV6);
 	size_t len;
 
-	if (v4 != bh_addr_is_v4(&f->dst) ||
-	    (proto != IPPROTO_TCP && proto != IPPROTO_UDP && proto != IPPROTO_ICMP))
+	if (v4 != bh_addr_is_v4(&f->dst) || (proto != IPPROTO_TCP && proto != IPPROTO_UDP &&
+					     proto != IPPROTO_SCTP && proto != IPPROTO_ICMP))
 		return -EINVAL;
 	if (proto == IPPROTO_ICMP && !v4)
 		proto = IPPROTO_ICMPV6;

@@ -15,8 +15,8 @@
 struct bh_flow_spec {
 	struct bh_addr src, dst; /* of one family */
 	struct bh_mac src_mac, dst_mac;
-	uint8_t proto;	/* IPPROTO_TCP (a SYN), IPPROTO_UDP, IPPROTO_ICMP (an echo request, both
-			   families) */
+	uint8_t proto;	/* IPPROTO_TCP (a SYN), IPPROTO_UDP, IPPROTO_SCTP (an INIT), IPPROTO_ICMP
+			   (an echo request, both families) */
 	uint16_t sport; /* host order; for ICMP the id */
 	uint16_t dport; /* host order; not for ICMP */
 };

@@ -69,7 +69,7 @@ static int print_help(void)
 	for (size_t i = 0; i < N_VERBS; i++)
 		(void)printf("  %-8s%-23s %s\n", verbs[i].name, verbs[i].args, verbs[i].help);
 	(void)printf(
-		"\nSRC and DST are NAMESPACE/POD or an IP address. PROTO is tcp, udp or icmp;\n"
+		"\nSRC and DST are NAMESPACE/POD or an IP address. PROTO is tcp, udp, sctp or icmp;\n"
 		"without it the question is about tcp/443.\n\noptions:\n");
 	for (size_t i = 0; i < N_OPTS; i++)
 		(void)printf("  -%c, --%-8s %-8s %s\n", opts[i].letter, opts[i].name,

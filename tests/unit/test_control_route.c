@@ -71,6 +71,8 @@ static void route__explain__ends_protocol_port(void **state)
 
 	assert_int_equal(route("/v1/explain?src=a/b&dst=c/d&proto=UDP&port=53", &q, NULL), 0);
 	assert_int_equal(q.explain.proto, IPPROTO_UDP);
+	assert_int_equal(route("/v1/explain?src=a/b&dst=c/d&proto=sctp&port=1", &q, NULL), 0);
+	assert_int_equal(q.explain.proto, IPPROTO_SCTP);
 	assert_int_equal(route("/v1/explain?src=a/b&dst=c/d&proto=icmp", &q, NULL), 0);
 	assert_int_equal(q.explain.proto, IPPROTO_ICMP);
 	assert_int_equal(q.explain.port, 0);
@@ -109,7 +111,7 @@ static void route__wrong_parameters__einval_naming_the_parameter(void **state)
 		{ "/v1/explain?src=a/b/c&dst=b/c", "src: 'a/b/c'" },
 		{ "/v1/explain?src=/b&dst=b/c", "src: '/b'" },
 		{ "/v1/explain?src=a/b&dst=10.0.0.1/8", "dst: '10.0.0.1/8'" },
-		{ "/v1/explain?src=a/b&dst=1.2.3.4&proto=sctp&port=1", "proto: 'sctp'" },
+		{ "/v1/explain?src=a/b&dst=1.2.3.4&proto=dccp&port=1", "proto: 'dccp'" },
 		{ "/v1/explain?src=a/b&dst=1.2.3.4&proto=tcp", "port: missing" },
 		{ "/v1/explain?src=a/b&dst=1.2.3.4&port=0", "port: '0'" },
 		{ "/v1/explain?src=a/b&dst=1.2.3.4&port=65536", "port: '65536'" },
