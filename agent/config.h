@@ -12,6 +12,7 @@
 #include "bpf/attach.h"
 #include "common/addr.h"
 #include "common/cleanup.h"
+#include "model/model.h"
 
 struct bh_buf;
 struct bh_err;
@@ -42,6 +43,8 @@ struct bh_config {
 	size_t n_system_namespaces;
 	struct bh_prefix *cluster_cidrs;
 	size_t n_cluster_cidrs;
+	struct bh_prefix nat64[BH_NAT64_MAX];
+	size_t n_nat64;
 	struct bh_addr *dns_servers;
 	size_t n_dns_servers;
 	char **ignore_interfaces; /* fnmatch(3) patterns */

@@ -255,6 +255,27 @@ static int set_cluster_cidrs(struct bh_config *c, const char *text, struct bh_er
 	return 0;
 }
 
+static int set_nat64_prefixes(struct bh_config *c, const char *text, struct bh_err *why)
+{
+	struct bh_prefix p;
+	int r;
+
+	if (!text) {
+		c->n_nat64 = 0;
+		return 0;
+	}
+	r = bh_prefix_parse(text, &p, why);
+	if (r < 0)
+		return r;
+	/* RFC 6052, 2.2: bits 64 to 71 are zero in every form */
+	if (p.len != 96 || p.addr.b[8] || bh_addr_is_v4(&p.addr) || bh_addr_is_zero(&p.addr))
+		return bh_err_set(why, EINVAL, "no prefix of a NAT64");
+	if (c->n_nat64 == BH_NAT64_MAX)
+		return bh_err_set(why, EINVAL, "more than %d", BH_NAT64_MAX);
+	c->nat64[c->n_nat64++] = p;
+	return 0;
+}
+
 static int set_dns_servers(struct bh_config *c, const char *text, struct bh_err *why)
 {
 	struct bh_addr a, *grown;
@@ -364,6 +385,11 @@ const struct bh_option bh_options[] = {
 	  "Address ranges of pods and Services. What lies inside and belongs to nobody known is "
 	  "denied.",
 	  set_cluster_cidrs },
+	{ "nat64-prefixes", "nat64Prefixes", BH_OPT_LIST, "LIST", NULL, NULL,
+	  "at most 4 prefixes of length 96, as 2001:db8:64::/96",
+	  "Prefixes of the network's NAT64 routers beside 64:ff9b::/96. An IPv6 address inside is "
+	  "judged by the IPv4 address in its end.",
+	  set_nat64_prefixes },
 	{ "dns-servers", "dnsServers", BH_OPT_LIST, "LIST", NULL, NULL,
 	  "numeric addresses, as 10.96.0.10",
 	  "Addresses of the cluster's DNS beside those of the Service kube-system/kube-dns, for "

@@ -119,6 +119,8 @@ static int derive(struct bh_pipeline *pl, struct bh_picture **ret_pic)
 		.n_system_namespaces = cfg->n_system_namespaces,
 		.cluster_cidrs = cfg->cluster_cidrs,
 		.n_cluster_cidrs = cfg->n_cluster_cidrs,
+		.nat64 = cfg->nat64,
+		.n_nat64 = cfg->n_nat64,
 		.dns_servers = cfg->dns_servers,
 		.n_dns_servers = cfg->n_dns_servers,
 		.host_addrs = host,

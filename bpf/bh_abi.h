@@ -89,6 +89,17 @@ struct bh_abi_cidr {
 };
 _Static_assert(sizeof(struct bh_abi_cidr) == 4, "bh_abi_cidr layout");
 
+/*
+ * bh_nat64: array of one: the operator's NAT64 prefixes (RFC 6052), beside 64:ff9b::/96. An address
+ * inside of one is judged by the IPv4 address in its last 32 bits.
+ */
+#define BH_ABI_NAT64_MAX 4
+
+struct bh_abi_nat64 {
+	__u32 prefix[BH_ABI_NAT64_MAX][3]; /* BE, the first 96 bits; zero: none */
+};
+_Static_assert(sizeof(struct bh_abi_nat64) == 48, "bh_abi_nat64 layout");
+
 /* bh_tenants: hash, __u32 tenant -> its switches. Absent: nothing is allowed. */
 struct bh_abi_tenant {
 	__u8 mode;	    /* enum bh_mode: 0 enforce, 1 audit, 2 off */

@@ -278,6 +278,21 @@ uint32_t bh_datapath_generation(const struct bh_datapath *dp)
 	return cfg.generation;
 }
 
+/* Compared with what the kernel holds: there is no table of it. */
+static void write_nat64(struct run *run, const struct bh_abi_nat64 *want)
+{
+	const int fd = bpf_map__fd(run->dp->skel->maps.bh_nat64);
+	struct bh_abi_nat64 now = { 0 };
+	const uint32_t zero = 0;
+
+	if (bpf_map_lookup_elem(fd, &zero, &now) == 0 && memcmp(&now, want, sizeof(now)) == 0)
+		return;
+	if (bpf_map_update_elem(fd, &zero, want, BPF_ANY) < 0)
+		failed(run, -errno, "bh_nat64");
+	else
+		run->res.writes++;
+}
+
 int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const struct bh_ifs *ifs,
 		      struct bh_apply_result *ret_result, struct bh_err *err)
 {
@@ -285,6 +300,7 @@ int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const stru
 	struct run run = { .dp = dp, .err = err };
 	int r;
 
+	write_nat64(&run, &taken->nat64);
 	/* a pod must find its entry before its interface is judged, and lose it after */
 	r = write_maps(&run, taken);
 	if (r < 0)

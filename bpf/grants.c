@@ -181,17 +181,34 @@ static int add_world(struct bh_policy *p, const struct side *s, const struct bh_
 	return bh_table_add(&p->maps[BH_PM_WORLD], &key, &id);
 }
 
+/* What is inside of a NAT64 prefix is judged by the IPv4 address behind it: no grant meets it. */
+static void tell_of_nat64(struct bh_policy *p, const struct bh_picture *pic, const struct side *s)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		const struct bh_prefix *cidr = &s->v[i].cidr;
+		const struct bh_addr judged = bh_picture_judged(pic, &cidr->addr);
+
+		if (s->v[i].peer == BH_GRANT_CIDR && cidr->len >= 96 &&
+		    bh_addr_cmp(&judged, &cidr->addr) != 0)
+			bh_policy_problem(p, s->tenant->name,
+					  "spec.network.%s[%zu]: without effect: inside of a NAT64 "
+					  "prefix the IPv4 address counts",
+					  s->dir == BH_DIR_EGRESS ? "egress" : "ingress", i);
+	}
+}
+
 /*
  * The kernel takes the longest prefix that matches. Each prefix that is named anywhere therefore
  * holds the union of all grants that cover it: a grant for the outer one goes on inside the inner
  * one, and an exception ends one grant without ending another.
  */
-static int compile_world(struct bh_policy *p, const struct side *s)
+static int compile_world(struct bh_policy *p, const struct bh_picture *pic, const struct side *s)
 {
 	bh_autofree struct bh_prefix *v = NULL;
 	size_t n = 0;
 	int r;
 
+	tell_of_nat64(p, pic, s);
 	r = named_prefixes(s, &v, &n);
 	if (r < 0)
 		return r;
@@ -234,7 +251,7 @@ int bh_grants_compile(struct bh_policy *p, const struct bh_picture *pic, const s
 			int r = compile_peers(p, &sides[k], ids);
 
 			if (r >= 0)
-				r = compile_world(p, &sides[k]);
+				r = compile_world(p, pic, &sides[k]);
 			if (r < 0)
 				return r;
 		}

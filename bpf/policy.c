@@ -124,6 +124,14 @@ static int add_cidrs(struct bh_policy *p, const struct bh_picture *pic)
 	return r;
 }
 
+static void set_nat64(struct bh_policy *p, const struct bh_picture *pic)
+{
+	_Static_assert(BH_NAT64_MAX == BH_ABI_NAT64_MAX, "struct bh_abi_nat64");
+
+	for (size_t i = 0; i < pic->n_nat64; i++)
+		memcpy(p->nat64.prefix[i], pic->nat64[i].addr.b, sizeof(p->nat64.prefix[i]));
+}
+
 /* Is one of the interface's addresses what outranks a pod: a node's, metadata, link-local? */
 static bool has_anothers_address(const struct bh_picture *pic, const struct bh_if *f)
 {
@@ -249,6 +257,7 @@ int bh_policy_build(const struct bh_picture *pic, const struct bh_ids *ids,
 	r = bh_policy_new(&p);
 	if (r < 0)
 		return r;
+	set_nat64(p, pic);
 	r = add_tenants(p, pic, ids);
 	if (r >= 0)
 		r = add_addrs(p, pic, ids);

@@ -43,6 +43,7 @@ struct bh_policy_problem {
 
 struct bh_policy {
 	struct bh_table maps[BH_PM_MAX_]; /* sorted */
+	struct bh_abi_nat64 nat64;
 	struct bh_policy_problem problems[BH_POLICY_MAX_PROBLEMS];
 	size_t n_problems;
 };

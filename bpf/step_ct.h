@@ -125,6 +125,11 @@ inline_step __u8 step_flow(struct pkt *p)
 	reason = step_verdict(p, fresh.dir, port);
 	if (p->s->error)
 		return reason;
+	/* its sender cannot be told from a reply (see find_judged): what came in renews the flow */
+	if (!reason && f && f->dir == BH_DIR_INGRESS && p->dir == BH_DIR_EGRESS && !p->dry) {
+		f->last_ns = fresh.last_ns;
+		return 0;
+	}
 	/* what was a reply may be allowed as a flow of its own; its next packet will tell */
 	if (reason && f)
 		bpf_map_delete_elem(&bh_flows, &key);

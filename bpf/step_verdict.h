@@ -45,6 +45,77 @@ inline_step int is_world(__u8 cls)
 	       cls == BH_CLASS_WORLD_LINKLOCAL;
 }
 
+/* 1 if @a is in prefix @w, by arithmetic alone: every branch is one more path for the verifier. */
+inline_step __u64 in_prefix96(const union ip16 *a, const __u32 *w)
+{
+	__u64 differ = (a->w[0] ^ w[0]) | (a->w[1] ^ w[1]) | (a->w[2] ^ w[2]);
+
+	asm volatile("" : "+r"(differ)); /* or clang makes branches of what follows */
+	return (differ - 1) >> 63;
+}
+
+/* Does a NAT64 router lead from @a to the IPv4 address in its end? */
+inline_step __u64 is_nat64(const union ip16 *a)
+{
+	const __u32 well_known[3] = { bpf_htonl(0x64ff9b) }, none[3] = {};
+	__u64 hit = in_prefix96(a, well_known);
+	__u32 zero = 0;
+	const struct bh_abi_nat64 *n = bpf_map_lookup_elem(&bh_nat64, &zero);
+	int i;
+
+	if (!n)
+		return hit;
+#pragma unroll
+	for (i = 0; i < BH_ABI_NAT64_MAX; i++)
+		hit |= in_prefix96(a, n->prefix[i]);
+	return hit & ~in_prefix96(a, none); /* a place that holds no prefix matches ::/96 */
+}
+
+/* The address of endpoint @from in the family of the packet; none: the one that is nobody's. */
+inline_step void judge_by_endpoint(struct pkt *p, const struct bh_abi_endpoint *from)
+{
+	union ip16 *a = &p->s->judged;
+	__be32 ip4;
+
+	if (p->s->ethertype == bpf_htons(ETH_P_IP)) {
+		__builtin_memcpy(&ip4, from->ip4, 4);
+		ip16_from_v4(a, ip4);
+	} else if (from->flags & BH_EP_HAS_V6) {
+		__builtin_memcpy(a->b, from->ip6, 16);
+	} else {
+		__builtin_memcpy(a->b, from->ll6, 16);
+	}
+}
+
+/*
+ * Which address is the peer judged by? Its own, but:
+ * - What another endpoint of this host sent may bear an address of the host by now (kube-proxy
+ *   masquerades what it redirects): then by the sender's own. The kernel notes on which interface
+ *   a packet that is forwarded came in. System pods may be routers: theirs stays as it is.
+ * - Behind a NAT64 router, by the IPv4 address inside.
+ */
+inline_step void find_judged(struct pkt *p, __u8 dir)
+{
+	const struct bh_abi_endpoint *from = NULL;
+	__u32 via = p->skb->ingress_ifindex;
+	union ip16 *a = &p->s->judged;
+	__u64 nat64;
+	__u32 v4;
+
+	*a = *pkt_remote(p);
+	nat64 = is_nat64(a);
+	forget(p, nat64);
+	/* an ICMP error comes from whoever met with it: what it quotes counts */
+	if (p->dir == BH_DIR_INGRESS && dir == BH_DIR_INGRESS && via && !p->s->error)
+		from = bpf_map_lookup_elem(&bh_endpoints, &via);
+	if (from && from->role != BH_ROLE_SYSTEM && !ip16_equal(a, from->ll6)) {
+		judge_by_endpoint(p, from);
+	} else if (nat64) {
+		v4 = a->w[3];
+		ip16_from_v4(a, v4);
+	}
+}
+
 /* Is what is behind an external address of a Service all the endpoint's own? */
 inline_step int owns_external(const struct bh_abi_endpoint *ep, const struct bh_abi_addr *v)
 {
@@ -277,7 +348,7 @@ inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
 
 	p->s->policy = 1;
 	p->s->grant = 0;
-	p->s->judged = *pkt_remote(p);
+	find_judged(p, dir);
 	classify(p, dir, port, &peer);
 	forget(p, peer.cls);
 	forget(p, peer.tenant);

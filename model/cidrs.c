@@ -61,21 +61,6 @@ static bool hidden_by_cluster(const struct bh_picture *p, const struct bh_specia
 	return false;
 }
 
-/* A NAT64 router leads to the IPv4 address inside: whoever is denied that one is denied it here. */
-static void add_behind_nat64(struct bh_picture *p)
-{
-	const size_t n = p->n_cidrs;
-
-	for (size_t i = 0; i < n; i++) {
-		struct bh_pic_cidr c = p->cidrs[i];
-
-		if (!bh_addr_is_v4(&c.prefix.addr) || c.prefix.len <= 96)
-			continue;
-		c.prefix.addr = bh_nat64(&c.prefix.addr);
-		p->cidrs[p->n_cidrs++] = c;
-	}
-}
-
 int bh_derive_cidrs(const struct bh_model *m, const struct bh_env *env, struct bh_picture *p)
 {
 	size_t n_rows;
@@ -84,7 +69,9 @@ int bh_derive_cidrs(const struct bh_model *m, const struct bh_env *env, struct b
 
 	if (r < 0)
 		return r;
-	p->cidrs = calloc(2 * (n_rows + p->n_cluster_cidrs), sizeof(*p->cidrs));
+	for (size_t i = 0; i < env->n_nat64 && i < BH_NAT64_MAX; i++)
+		p->nat64[p->n_nat64++] = env->nat64[i];
+	p->cidrs = calloc(n_rows + p->n_cluster_cidrs, sizeof(*p->cidrs));
 	if (!p->cidrs)
 		return -ENOMEM;
 	for (size_t i = 0; i < n_rows; i++)
@@ -94,7 +81,6 @@ int bh_derive_cidrs(const struct bh_model *m, const struct bh_env *env, struct b
 	for (size_t i = 0; i < p->n_cluster_cidrs; i++)
 		p->cidrs[p->n_cidrs++] =
 			(struct bh_pic_cidr){ p->cluster_cidrs[i], BH_CLASS_UNKNOWN };
-	add_behind_nat64(p);
 	qsort(p->cidrs, p->n_cidrs, sizeof(*p->cidrs), cmp_cidr);
 	return 0;
 }

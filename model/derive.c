@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "model/special.h"
 #include "model/tenant.h"
 
 struct bh_picture *bh_picture_free(struct bh_picture *p)
@@ -183,9 +184,23 @@ const struct bh_pic_addr *bh_picture_addr(const struct bh_picture *p, const stru
 	return NULL;
 }
 
+struct bh_addr bh_picture_judged(const struct bh_picture *p, const struct bh_addr *a)
+{
+	struct bh_addr v4 = { .b = { [10] = 0xff, [11] = 0xff } };
+	bool hit = bh_special_is_nat64(a);
+
+	for (size_t i = 0; i < p->n_nat64 && !hit; i++)
+		hit = bh_prefix_contains(&p->nat64[i], a);
+	if (!hit)
+		return *a;
+	memcpy(v4.b + 12, a->b + 12, 4);
+	return v4;
+}
+
 enum bh_class bh_picture_classify(const struct bh_picture *p, const struct bh_addr *a)
 {
-	const struct bh_pic_addr *exact = bh_picture_addr(p, a);
+	const struct bh_addr judged = bh_picture_judged(p, a);
+	const struct bh_pic_addr *exact = bh_picture_addr(p, &judged);
 
-	return exact ? exact->cls : bh_cidrs_classify(p, a);
+	return exact ? exact->cls : bh_cidrs_classify(p, &judged);
 }

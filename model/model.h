@@ -39,12 +39,16 @@ struct bh_env {
 	size_t n_system_namespaces;
 	const struct bh_prefix *cluster_cidrs; /* configured; none: from Node.spec.podCIDRs */
 	size_t n_cluster_cidrs;
+	const struct bh_prefix *nat64;	   /* NAT64 prefixes, /96, beside 64:ff9b::/96 */
+	size_t n_nat64;			   /* at most BH_NAT64_MAX */
 	const struct bh_addr *dns_servers; /* configured, beside those of Service kube-dns */
 	size_t n_dns_servers;
 	const struct bh_addr *host_addrs; /* every address of every interface of this host */
 	size_t n_host_addrs;
 	bool trust_unready_nodes;
 };
+
+#define BH_NAT64_MAX 4 /* what operators may add */
 
 #define BH_NO_TENANT UINT32_MAX
 
@@ -123,6 +127,8 @@ struct bh_picture {
 	size_t n_cidrs;
 	struct bh_prefix *cluster_cidrs; /* those in effect */
 	size_t n_cluster_cidrs;
+	struct bh_prefix nat64[BH_NAT64_MAX]; /* as configured */
+	size_t n_nat64;
 };
 
 /*
@@ -144,5 +150,11 @@ const struct bh_pic_pod *bh_picture_pod(const struct bh_picture *p, const char *
 const struct bh_pic_service *bh_picture_service(const struct bh_picture *p, const char *ns,
 						const char *name);
 const struct bh_pic_addr *bh_picture_addr(const struct bh_picture *p, const struct bh_addr *a);
-/* The base class of any address: its own entry's, else its longest prefix', else WORLD_PUBLIC. */
+/*
+ * The address by which @a is judged: behind a NAT64 router (RFC 6052) the IPv4 address inside, else
+ * @a itself.
+ */
+struct bh_addr bh_picture_judged(const struct bh_picture *p, const struct bh_addr *a);
+/* The base class of any address, as judged: its own entry's, else its longest prefix', else
+ * WORLD_PUBLIC. */
 enum bh_class bh_picture_classify(const struct bh_picture *p, const struct bh_addr *a);

@@ -52,20 +52,6 @@ static void say(struct sayings *s, const struct bh_addr *a, struct saying what)
 	s->v[s->n++] = what;
 }
 
-/* Of the addresses of nodes: by IPv6 and a NAT64 router they are reached, too. */
-static void say_node(struct sayings *s, const struct bh_addr *v, size_t n)
-{
-	const struct saying what = { .what = SAYS_NODE };
-
-	for (size_t i = 0; i < n; i++) {
-		const struct bh_addr behind = bh_nat64(&v[i]);
-
-		say(s, &v[i], what);
-		if (bh_addr_is_v4(&v[i]))
-			say(s, &behind, what);
-	}
-}
-
 static void say_all(struct sayings *s, const struct bh_addr *v, size_t n, struct saying what)
 {
 	for (size_t i = 0; i < n; i++)
@@ -103,12 +89,13 @@ static void say_pods(const struct bh_model *m, const struct bh_env *env, const s
 
 static void say_nodes(const struct bh_model *m, const struct bh_env *env, struct sayings *s)
 {
+	const struct saying what = { .what = SAYS_NODE };
 	size_t n;
 	const struct bh_object *const *nodes = bh_model_objects(m, BH_KIND_NODE, &n);
 
-	say_node(s, env->host_addrs, env->n_host_addrs);
+	say_all(s, env->host_addrs, env->n_host_addrs, what);
 	for (size_t i = 0; i < n; i++)
-		say_node(s, nodes[i]->node.addrs, nodes[i]->node.n_addrs);
+		say_all(s, nodes[i]->node.addrs, nodes[i]->node.n_addrs, what);
 }
 
 static void say_api_ports(const struct bh_endpoint_slice *slice, struct sayings *s)

@@ -38,10 +38,9 @@ const struct bh_special *bh_special_find(const struct bh_addr *a)
 	return best;
 }
 
-struct bh_addr bh_nat64(const struct bh_addr *v4)
+bool bh_special_is_nat64(const struct bh_addr *a)
 {
-	struct bh_addr a = { .b = { 0, 0x64, 0xff, 0x9b } };
+	static const uint8_t prefix[12] = { 0, 0x64, 0xff, 0x9b };
 
-	memcpy(a.b + 12, v4->b + 12, 4);
-	return a;
+	return memcmp(a->b, prefix, sizeof(prefix)) == 0;
 }

@@ -7,12 +7,17 @@
  *
  * Registry entries that are not globally reachable are world_private, also where the registry says
  * "N/A"; entries that can never be a peer are invalid; those that are globally reachable inside a
- * block that is not have a row of their own, so that the longest prefix is right. The first row
+ * block that is not have a row of their own, so that the longest prefix is right. Of IPv6 only
+ * 2000::/3 is public: the rest is not allocated, and holds forms that lead to an IPv4 address
+ * inside
+ * (::a.b.c.d, ::ffff:0:a.b.c.d). So are 6to4 and Teredo private, which lead through relays. A row
  * says that IPv4, which the model holds as ::ffff:a.b.c.d, is public unless a longer row says more.
  * Hence an IPv6 packet with such an address on the wire is not for this table: whoever parses
  * packets refuses it.
  */
 #include <stddef.h>
+
+#include <stdbool.h>
 
 #include "common/addr.h"
 #include "model/class.h"
@@ -20,6 +25,8 @@
 /* X(prefix, class, name); special.c says what P4() and P6() are */
 /* clang-format off */
 #define BH_SPECIAL_ROWS(X) \
+	X(P6(0, 0, 0, 0, 0, 0, 0, 0, 0), WORLD_PRIVATE, "unallocated") /* RFC 4291, 4 */ \
+	X(P6(0x2000, 0, 0, 0, 0, 0, 0, 0, 3), WORLD_PUBLIC, "global_unicast") /* RFC 3587 */ \
 	X(P6(0, 0, 0, 0, 0, 0xffff, 0, 0, 96), WORLD_PUBLIC, "ipv4") /* RFC 4291 */ \
 	X(P4(0, 0, 0, 0, 8), INVALID, "this_network") /* RFC 791, RFC 1122 */ \
 	X(P4(10, 0, 0, 0, 8), WORLD_PRIVATE, "private_use") /* RFC 1918 */ \
@@ -82,5 +89,5 @@ struct bh_special {
 const struct bh_special *bh_special_rows(size_t *ret_n);
 /* The row with the longest prefix that holds @a, or NULL: then it is globally reachable. */
 const struct bh_special *bh_special_find(const struct bh_addr *a);
-/* The address by which a NAT64 router with the well-known prefix leads to @v4 (RFC 6052). */
-struct bh_addr bh_nat64(const struct bh_addr *v4);
+/* Is @a behind a NAT64 router with the well-known prefix (RFC 6052)? */
+bool bh_special_is_nat64(const struct bh_addr *a);

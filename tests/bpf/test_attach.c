@@ -364,7 +364,7 @@ static void detach_all(struct dp_fx *fx, enum bh_attach how)
 	ids.progs = dp_pinned_ids(dir, false, ids.prog, 4);
 	ids.maps = dp_pinned_ids(dir, true, ids.map, 32);
 	assert_int_equal(ids.progs, 2);
-	assert_int_equal(ids.maps, 16);
+	assert_int_equal(ids.maps, 17);
 	assert_false(all_dead(&ids));
 	assert_int_equal(bh_datapath_detach_all(dir, NULL), 0);
 	dp_expect_open(fx);

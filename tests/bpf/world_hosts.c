@@ -58,6 +58,26 @@ static const struct pkt_host hosts[] = {
 	{ "extfree", NULL, "203.0.113.21", "2001:db8:99::21" },
 	{ "extmixed", NULL, "203.0.113.22", "2001:db8:99::22" },
 	{ "extprivate", NULL, "192.168.7.8", "fd99::8" }, /* the foe's */
+	/* behind NAT64 routers: with the well-known prefix, and with the operator's */
+	{ "nat64mate", NULL, NULL, "64:ff9b::10.1.0.11" },
+	{ "nat64foe", NULL, NULL, "64:ff9b::10.1.0.12" },
+	{ "nat64node", NULL, NULL, "64:ff9b::192.0.2.5" },
+	{ "nat64dns", NULL, NULL, "64:ff9b::10.1.0.53" },
+	{ "nat64api", NULL, NULL, "64:ff9b::192.0.2.6" },
+	{ "nat64unknown", NULL, NULL, "64:ff9b::10.1.0.200" },
+	{ "nat64private", NULL, NULL, "64:ff9b::192.168.7.7" },
+	{ "nat64metadata", NULL, NULL, "64:ff9b::169.254.169.254" },
+	{ "nat64loopback", NULL, NULL, "64:ff9b::127.0.0.1" },
+	{ "nat64public", NULL, NULL, "64:ff9b::203.0.113.7" },
+	{ "nat64granted", NULL, NULL, "64:ff9b::172.16.0.1" },
+	{ "nat64excepted", NULL, NULL, "64:ff9b::172.16.5.1" },
+	{ "nat64extfoe", NULL, NULL, "64:ff9b::203.0.113.12" },
+	{ "own64foe", NULL, NULL, "2001:db8:64::10.1.0.12" },
+	{ "own64public", NULL, NULL, "2001:db8:64::203.0.113.7" },
+	{ "own64metadata", NULL, NULL, "2001:db8:64::169.254.169.254" },
+	{ "own64beside", NULL, NULL, "2001:db8:64::1:a01:c" }, /* not in the /96 */
+	{ "last64foe", NULL, NULL, "fd00:64::10.1.0.12" },
+	{ "compatible", NULL, NULL, "::10.1.0.11" },
 	{ "mapped", NULL, NULL, "mapped:203.0.113.7" },
 	{ "any", "00:00:00:00:00:00", "0.0.0.0", "::" },
 	{ "all", "ff:ff:ff:ff:ff:ff", "255.255.255.255", "ff02::1" },
@@ -135,7 +155,7 @@ static const struct {
 	{ "127.0.0.0/8", BH_CLASS_INVALID },
 	{ "::1/128", BH_CLASS_INVALID },
 	{ "0.0.0.0/8", BH_CLASS_INVALID },
-	{ "::/128", BH_CLASS_INVALID },
+	{ "::/96", BH_CLASS_INVALID },
 	{ "240.0.0.0/4", BH_CLASS_INVALID },
 	{ "ff00::/8", BH_CLASS_INVALID },
 };
@@ -253,6 +273,9 @@ static const struct {
 	{ T_FOE, "svcsystem", OUT, BH_PORTS_ANY },
 };
 
+/* the operator's NAT64 prefixes; the places between them are empty */
+static const char *const nat64[BH_ABI_NAT64_MAX] = { NULL, "2001:db8:64::", NULL, "fd00:64::" };
+
 static void put(const struct bpf_map *map, const void *key, const void *value)
 {
 	if (bpf_map_update_elem(bpf_map__fd(map), key, value, BPF_ANY) < 0)
@@ -353,6 +376,22 @@ static void fill_services(struct world *w)
 	}
 }
 
+static void fill_nat64(struct world *w)
+{
+	struct bh_abi_nat64 v = { 0 };
+	const uint32_t zero = 0;
+
+	for (size_t i = 0; i < BH_ABI_NAT64_MAX; i++) {
+		struct bh_addr a;
+
+		if (!nat64[i])
+			continue;
+		a = address(nat64[i]);
+		memcpy(v.prefix[i], a.b, sizeof(v.prefix[i]));
+	}
+	put(w->skel->maps.bh_nat64, &zero, &v);
+}
+
 void world_fill(struct world *w)
 {
 	fill_addrs(w);
@@ -360,6 +399,7 @@ void world_fill(struct world *w)
 	fill_portsets(w);
 	fill_world_grants(w);
 	fill_services(w);
+	fill_nat64(w);
 	for (size_t i = 0; i < sizeof(tenants) / sizeof(tenants[0]); i++)
 		put(w->skel->maps.bh_tenants, &tenants[i].id, &tenants[i].is);
 	for (size_t i = 0; i < sizeof(peers) / sizeof(peers[0]); i++)

@@ -200,6 +200,7 @@ static void load__every_option_with_a_key__settable_from_file(void **state)
 		"\"insecureMetrics\":false,\"bpffs\":\"/b\",\"state\":\"/t\",\"noConfine\":true,"
 		"\"logLevel\":\"warn\",\"logFormat\":\"json\",\"attach\":\"tcx\","
 		"\"systemNamespaces\":[\"x\"],\"clusterCIDRs\":[\"10.0.0.0/8\"],"
+		"\"nat64Prefixes\":[\"2001:db8:64::/96\"],"
 		"\"dnsServers\":[\"1.1.1.1\"],\"ignoreInterfaces\":[\"wg0\"],"
 		"\"trustUnreadyNodes\":true,\"debounce\":\"1s\"}");
 	c = must_load(args);
@@ -210,9 +211,10 @@ static void load__every_option_with_a_key__settable_from_file(void **state)
 	assert_int_equal(c->attach, BH_ATTACH_TCX);
 	assert_true(c->trust_unready_nodes && c->no_confine);
 	assert_string_equal(c->ignore_interfaces[0], "wg0");
+	assert_int_equal(c->n_nat64, 1);
 	for (size_t i = 0; i < bh_n_options; i++)
 		keys += !!bh_options[i].key;
-	assert_int_equal(keys, 17); /* a new one belongs above */
+	assert_int_equal(keys, 18); /* a new one belongs above */
 }
 
 static void load__actions__need_nothing_else(void **state)
@@ -331,6 +333,7 @@ static void load__wrong_file__file_and_key_named(void **state)
 		{ "colour: blue\n",
 		  "unknown key 'colour', expected one of manifests, node, socket, http, insecureMetrics, "
 		  "bpffs, state, noConfine, logLevel, logFormat, attach, systemNamespaces, clusterCIDRs, "
+		  "nat64Prefixes, "
 		  "dnsServers, ignoreInterfaces, trustUnreadyNodes, debounce" },
 		{ "node: 12\n",
 		  "node: a value of type number, expected a string: a node name in lower "

@@ -171,7 +171,7 @@ static void derive__address_behind_nat64__as_the_one_inside(void **state)
 		{ "64:ff9b::c000:0009", BH_CLASS_WORLD_PUBLIC },    /* 192.0.0.9 */
 		{ "64:ff9b::c000:0008", BH_CLASS_WORLD_PRIVATE },   /* 192.0.0.8 */
 		{ "64:ff9b::ac10:0001", BH_CLASS_WORLD_PRIVATE },   /* 172.16.0.1 */
-		{ "64:ff9b::0a00:0001", BH_CLASS_UNKNOWN },	    /* 10.0.0.1, the pod */
+		{ "64:ff9b::0a00:0001", BH_CLASS_TENANT },	    /* 10.0.0.1, the pod */
 		{ "64:ff9b::0a00:0002", BH_CLASS_UNKNOWN },	    /* 10.0.0.2 */
 		{ "64:ff9b::a9fe:a9fe", BH_CLASS_METADATA },	    /* 169.254.169.254 */
 		{ "64:ff9b::a9fe:0001", BH_CLASS_WORLD_LINKLOCAL }, /* 169.254.0.1 */
