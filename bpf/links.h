@@ -33,6 +33,7 @@ struct bh_link {
 	uint32_t ifindex;
 	char name[16];
 	bool veth;
+	bool ipvs; /* kube-proxy's, in mode ipvs: its addresses are Services' */
 	bool up;
 	uint32_t master;   /* ifindex of the bridge it is a port of, 0 = none */
 	struct bh_mac mac; /* of the host's side */
@@ -91,8 +92,8 @@ const struct bh_link *bh_links_get(const struct bh_links *l, uint32_t ifindex); 
 
 /*
  * The host's own addresses, sorted, without duplicates: of every interface, lo's included, but for
- * 127.0.0.0/8 and ::1; the anycast ones of an IPv6 router, and IPv4 subnets' broadcast addresses.
- * Same lifetime.
+ * kube-ipvs0, 127.0.0.0/8 and ::1; the anycast ones of an IPv6 router, and IPv4 subnets' broadcast
+ * addresses. Same lifetime.
  */
 const struct bh_addr *bh_links_host_addrs(const struct bh_links *l, size_t *ret_n);
 

@@ -100,8 +100,8 @@ static bool same_peer(const struct bh_link *a, const struct bh_link *b)
 static bool same_link(const struct bh_link *a, const struct bh_link *b)
 {
 	return a->ifindex == b->ifindex && strcmp(a->name, b->name) == 0 && a->veth == b->veth &&
-	       a->up == b->up && a->master == b->master && a->nsid == b->nsid &&
-	       memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 &&
+	       a->ipvs == b->ipvs && a->up == b->up && a->master == b->master &&
+	       a->nsid == b->nsid && memcmp(&a->mac, &b->mac, sizeof(a->mac)) == 0 &&
 	       a->peer_ifindex == b->peer_ifindex && same_peer(a, b);
 }
 
@@ -123,6 +123,8 @@ static struct bh_link make_link(const struct bh_nl_link *m, const struct bh_link
 {
 	struct bh_link l = { .ifindex = m->ifindex,
 			     .veth = m->veth,
+			     .ipvs = strcmp(m->kind, "dummy") == 0 &&
+				     strcmp(m->name, "kube-ipvs0") == 0,
 			     .up = m->up,
 			     .master = m->master,
 			     .mac = m->mac,
@@ -421,8 +423,24 @@ void bh_links_table_set_peer(struct bh_links_table *t, struct bh_link *link,
 	copy_peer(link, seen);
 }
 
+/*
+ * kube-proxy in mode ipvs gives every ClusterIP and external address to this interface of the host,
+ * so that the kernel takes the packets in: they are Services', and none of the host's own. 0: none.
+ */
+static uint32_t ipvs_ifindex(const struct bh_links_table *t)
+{
+	for (size_t i = 0; i < t->links.n; i++) {
+		const struct bh_link *link = bh_sorted_at(&t->links, i);
+
+		if (link->ipvs)
+			return link->ifindex;
+	}
+	return 0;
+}
+
 int bh_links_table_publish(struct bh_links_table *t)
 {
+	const uint32_t ipvs = ipvs_ifindex(t);
 	const size_t n = t->addrs.n;
 	bh_autofree struct bh_addr *v = NULL;
 	size_t k = 0;
@@ -433,7 +451,7 @@ int bh_links_table_publish(struct bh_links_table *t)
 	for (size_t i = 0; i < n; i++) {
 		const struct host_addr *a = bh_sorted_at(&t->addrs, i);
 
-		if (!k || bh_addr_cmp(&v[k - 1], &a->addr) != 0)
+		if (a->ifindex != ipvs && (!k || bh_addr_cmp(&v[k - 1], &a->addr) != 0))
 			v[k++] = a->addr;
 	}
 	if (k != t->n_host_addrs || (k && memcmp(v, t->host_addrs, k * sizeof(*v)) != 0))

@@ -13,6 +13,7 @@
 #define NODE_MAX_CONDITIONS 256
 
 #define HOST_ADDRESSES "bulkhead.dev/host-addresses"
+#define FLANNEL_BACKEND "flannel.alpha.coreos.com/backend-type"
 #define READY_CONDITION "BulkheadReady"
 
 /*
@@ -168,6 +169,28 @@ static int decode_pod_cidrs(const struct bh_field *spec, struct bh_node *node, s
 	return add_pod_cidr(&one, node, err);
 }
 
+/*
+ * flannel writes only a host's outer addresses. Its tunnel interface, from which the host itself
+ * talks to other nodes' pods, has the lowest address of each range (backends vxlan and wireguard),
+ * which no pod ever gets.
+ */
+static int add_flannel_tunnel(const struct bh_field *doc, struct bh_node *node)
+{
+	const struct bh_field meta = bh_field_at(doc, "metadata"),
+			      annotations = bh_field_at(&meta, "annotations"),
+			      backend = bh_field_at(&annotations, FLANNEL_BACKEND);
+	const struct bh_addrs to = { &node->addrs, &node->n_addrs };
+	char text[BH_ADDR_STRLEN];
+
+	if (!bh_json_str(backend.v))
+		return 0;
+	for (size_t i = 0; i < node->n_pod_cidrs; i++)
+		if (bh_decode_add_addr(&backend, bh_addr_str(&node->pod_cidrs[i].addr, text), &to,
+				       NULL) == -ENOMEM)
+			return -ENOMEM;
+	return 0;
+}
+
 static int decode_ready(const struct bh_field *status, struct bh_node *node, struct bh_err *err)
 {
 	const struct bh_field list = bh_field_at(status, "conditions");
@@ -206,6 +229,8 @@ int bh_decode_node(const struct bh_field *doc, struct bh_object *o, struct bh_er
 	if (r < 0)
 		return r;
 	r = decode_pod_cidrs(&spec, &o->node, err);
+	if (r == 0)
+		r = add_flannel_tunnel(doc, &o->node);
 	if (r < 0)
 		return r;
 	return decode_ready(&status, &o->node, err);

@@ -113,7 +113,7 @@ struct bh_endpoint_slice {
 struct bh_node {
 	/* status.addresses that are IPs, then the annotation bulkhead.dev/host-addresses: a list of
 	 * addresses with commas between them, no blanks; then the CNIs' annotations of host and
-	 * tunnel addresses; no duplicates */
+	 * tunnel addresses, and where flannel's tunnel ends; no duplicates */
 	struct bh_addr *addrs;
 	size_t n_addrs;
 	struct bh_prefix *pod_cidrs;

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <linux/rtnetlink.h>
@@ -100,6 +101,56 @@ static void links_table_fill__more_routes_and_addrs_than_bound__e2big(void **sta
 		assert_int_equal(bh_links_table_fill(t, &none, &r), i < 65536 ? 0 : -E2BIG);
 		assert_int_equal(bh_links_table_fill(t, &none, &a), i < 65536 ? 0 : -E2BIG);
 	}
+}
+
+static bool is_host_addr(const struct bh_links_table *t, const char *text)
+{
+	struct bh_addr a;
+
+	assert_int_equal(bh_addr_parse(text, &a), 0);
+	for (size_t i = 0; i < t->n_host_addrs; i++) {
+		if (bh_addr_cmp(&t->host_addrs[i], &a) == 0)
+			return true;
+	}
+	return false;
+}
+
+static struct bh_nl_msg named_link(uint32_t ifindex, const char *name, const char *kind)
+{
+	struct bh_nl_msg m = { .type = BH_NL_LINK, .link = { .ifindex = ifindex, .up = true } };
+
+	(void)snprintf(m.link.name, sizeof(m.link.name), "%s", name);
+	(void)snprintf(m.link.kind, sizeof(m.link.kind), "%s", kind);
+	return m;
+}
+
+/* kube-proxy gives it every ClusterIP; the node-local DNS' interface is another matter. */
+static void links_table_publish__addresses_of_kube_ipvs0__not_the_hosts(void **state)
+{
+	static const struct {
+		const char *name, *kind;
+		bool counts;
+	} rows[] = { { "kube-ipvs0", "dummy", false },
+		     { "kube-ipvs0", "bridge", true },
+		     { "kube-ipvs0", "", true },
+		     { "kube-ipvs1", "dummy", true },
+		     { "nodelocaldns", "dummy", true } };
+	struct bh_links_table *t = *state;
+	struct bh_nl_msg a = { .type = BH_NL_ADDR, .addr = { .ifindex = 7, .plen = 32 } };
+
+	assert_int_equal(bh_addr_parse("10.96.0.10", &a.addr.addr), 0);
+	event(t, a, false); /* before the interface is told */
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		event(t, named_link(7, rows[i].name, rows[i].kind), false);
+		assert_int_equal(bh_links_table_publish(t), 0);
+		assert_int_equal(is_host_addr(t, "10.96.0.10"), rows[i].counts);
+	}
+	/* an address that another interface has, too */
+	event(t, named_link(7, "kube-ipvs0", "dummy"), false);
+	a.addr.ifindex = 9;
+	event(t, a, false);
+	assert_int_equal(bh_links_table_publish(t), 0);
+	assert_true(is_host_addr(t, "10.96.0.10"));
 }
 
 static void links_table_event__more_links_than_bound__stale(void **state)
@@ -220,6 +271,7 @@ int main(void)
 {
 #define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
 	const struct CMUnitTest tests[] = {
+		T(links_table_publish__addresses_of_kube_ipvs0__not_the_hosts),
 		T(links_table_fill__more_links_than_bound__e2big),
 		T(links_table_fill__more_routes_and_addrs_than_bound__e2big),
 		T(links_table_event__more_links_than_bound__stale),

@@ -220,6 +220,10 @@ static void decode__node__tunnel_addresses_of_cnis(void **state)
 	       "projectcalico.org/IPv6VXLANTunnelAddr: none, "
 	       "network.cilium.io/ipv6-cilium-host: 'fd00::1', "
 	       "network.cilium.io/ipv4-cilium-host: 7}}}");
+	OBJECT(flannel,
+	       "{apiVersion: v1, kind: Node, metadata: {name: a, annotations: "
+	       "{flannel.alpha.coreos.com/backend-type: vxlan}}, spec: {podCIDRs: [10.1.2.0/24, "
+	       "'fd00:2::/64']}}");
 	char text[BH_ADDR_STRLEN];
 
 	(void)state;
@@ -227,6 +231,9 @@ static void decode__node__tunnel_addresses_of_cnis(void **state)
 	assert_string_equal(bh_addr_str(&o->node.addrs[0], text), "198.51.100.1");
 	assert_string_equal(bh_addr_str(&o->node.addrs[1], text), "10.1.0.1");
 	assert_string_equal(bh_addr_str(&o->node.addrs[2], text), "fd00::1");
+	assert_int_equal(flannel->node.n_addrs, 2);
+	assert_string_equal(bh_addr_str(&flannel->node.addrs[0], text), "10.1.2.0");
+	assert_string_equal(bh_addr_str(&flannel->node.addrs[1], text), "fd00:2::");
 }
 
 static void decode__slice__addresses_and_ports(void **state)
