@@ -8,7 +8,7 @@ import threading
 import time
 
 from lib import manifests
-from lib.traffic import Traffic
+from lib.meter import Mixed
 
 SINK = 9001
 ROUNDS = int(os.environ.get("BH_ROUNDS", "3")) * 4
@@ -45,7 +45,7 @@ def test_killed_anywhere_under_change__nothing_opens_nothing_is_lost(network, ma
     agent.wait_endpoints(a, b, g)
     network.outside.helper.call("sink", port=SINK)
     network.outside.helper.call("sink_clear")
-    traffic = Traffic(own=[(a, b), (b, a)], foreign=[(a, g), (g, b)]).start()
+    traffic = Mixed(own=[(a, b), (b, a)], foreign=[(a, g), (g, b)]).start()
     random.seed(SEED)
     stop = threading.Event()
     writer = threading.Thread(target=_churn, args=(agent, (a, b), stop))

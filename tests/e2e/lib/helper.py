@@ -20,6 +20,7 @@ import sys
 import time
 
 import knock
+import mixed
 import path
 import stream
 import wire
@@ -226,6 +227,7 @@ class Helper:
         self.streams = stream.Streams()
         self.path = path.Path()
         self.knocker = knock.Knocker()
+        self.mixed = mixed.Mixed()
 
     async def op_serve(self, tcp=(), udp=()):
         self.servers.serve(tcp, udp)
@@ -283,6 +285,15 @@ class Helper:
 
     async def op_knock_stop(self, **kw):
         return await self.knocker.stop(**kw)
+
+    async def op_mixed_start(self, **kw):
+        return self.mixed.start(**kw)
+
+    async def op_mixed_stop(self, **kw):
+        return await self.mixed.stop(**kw)
+
+    async def op_mixed_sink(self, **kw):
+        return self.mixed.sink(**kw)
 
     async def op_tap_open(self, **kw):
         return self.wire.tap_open(**kw)
