@@ -104,6 +104,15 @@ def test_slices_turn_foreign__one_is_late__nothing_crosses(cluster, order, lag):
     assert crossed == 0
 
 
+@pytest.mark.parametrize("lag", LAGS)
+@pytest.mark.parametrize("order", ORDERS)
+def test_slices_turn_foreign__masquerading_on_one_node__nothing_crosses(cluster, order, lag):
+    """The packet comes with the node's address, but from the sender's interface."""
+    before, crossed = _turn_foreign(cluster, order, lag, "all", ("g1",))
+    assert before > 0
+    assert crossed == 0
+
+
 def _between_nodes():
     """It holds where the sender's agent knew before its kube-proxy did. Told at the same time, a
     kube-proxy may be first."""

@@ -69,8 +69,6 @@ def _hijacks():
                               "are a pod's or the DNS's address, with masquerading, from another node")
     for what, masquerade, near in itertools.product(("public", "pod", "dns"), MASQUERADE,
                                                     (True, False)):
-        if what != "public" and masquerade and near:
-            continue
         marks = [limit] if what != "public" and masquerade and not near else []
         yield pytest.param(what, masquerade, near, marks=marks,
                            id=f"{what}-{masquerade}-{'near' if near else 'far'}")
