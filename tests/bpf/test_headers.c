@@ -4,6 +4,8 @@
  * tunnel layers. Towards friend only port 5432 is open, so a packet that passes was read at the
  * right place.
  */
+#include <stdio.h>
+
 #include "tests/bpf/world.h"
 
 #define T "tenant"
@@ -35,6 +37,8 @@ static const struct world_row options[] = {
 	  DROPS(IP_OPTIONS) },
 	{ "opt__record_route_over_header__dropped", T, OUT, "eth ip4 opts=0709040000000000 tcp",
 	  DROPS(IP_OPTIONS) },
+	{ "opt__record_route_over_ports__dropped", T, OUT,
+	  "eth ip4 opts=0709040000000000 tcp sport=0", DROPS(IP_OPTIONS) },
 	{ "opt__record_route_over_60__dropped", T, OUT, "eth ip4 opts=" RR39 "07 udp",
 	  DROPS(IP_OPTIONS) },
 	{ "opt__timestamp__passes", T, OUT, "eth ip4 opts=4408050000000000 tcp", PASSES },
@@ -330,6 +334,24 @@ static const struct world_row sctp[] = {
 	  DROPS(PEER_TENANT) },
 };
 
+/* An INIT the other way on the ports of an association is a call back, and no answer. */
+static void sctp__call_back__judged_as_new(void **state)
+{
+	static const char back[] = "eth ip4 src=friend sctp sport=3868 dport=40000 vtag=1 chunk";
+	struct world *w = *state;
+	char pkt[128];
+
+	world_expect(w, WORLD_IFINDEX, OUT, "eth ip4 dst=friend sctp dport=3868 chunk data len=16",
+		     PASSES);
+	for (unsigned int type = 0; type < 16; type++) {
+		(void)snprintf(pkt, sizeof(pkt), "%s type=%u data len=16", back, type);
+		if (type == 1)
+			world_expect(w, WORLD_IFINDEX, IN, pkt, DROPS(PEER_TENANT));
+		else
+			world_expect(w, WORLD_IFINDEX, IN, pkt, PASSES);
+	}
+}
+
 #define N(rows) (sizeof(rows) / sizeof((rows)[0]))
 
 int main(void)
@@ -340,5 +362,6 @@ int main(void)
 	suite_rows(s, chain, N(chain));
 	suite_rows(s, others, N(others));
 	suite_rows(s, sctp, N(sctp));
+	SUITE_TEST(s, sctp__call_back__judged_as_new);
 	return suite_run(s, "headers");
 }
