@@ -50,6 +50,7 @@ struct bh_config {
 	char **ignore_interfaces; /* fnmatch(3) patterns */
 	size_t n_ignore_interfaces;
 	bool trust_unready_nodes;
+	uint32_t max_endpoints, flows_per_endpoint;
 	uint32_t debounce_ms;
 };
 

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "agent/options.h"
@@ -80,6 +82,15 @@ static int read_member(const struct reader *rd, size_t opt, const struct bh_json
 		if (bh_json_type(v) != BH_JSON_BOOL)
 			return wrong_type(rd, o, v, "a boolean");
 		return rd->fn(rd->ud, opt, bh_json_is_true(v) ? "true" : "false");
+	}
+	if (o->kind == BH_OPT_NUMBER) {
+		char text[24];
+		int64_t n;
+
+		if (bh_json_type(v) != BH_JSON_NUMBER || bh_json_int(v, 0, INT64_MAX, &n) < 0)
+			return wrong_type(rd, o, v, "a whole number");
+		(void)snprintf(text, sizeof(text), "%" PRId64, n);
+		return rd->fn(rd->ud, opt, text);
 	}
 	if (!bh_json_str(v))
 		return wrong_type(rd, o, v, "a string");

@@ -12,11 +12,15 @@
 #include <sys/un.h>
 
 #define BH_LOG_COMP "config"
+#include "bpf/slots.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/parse.h"
 
 #define DEBOUNCE_MAX_MS 5000
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x) /* of a number that is defined elsewhere */
 
 static int replace(char **field, const char *text)
 {
@@ -321,6 +325,31 @@ static int set_trust_unready_nodes(struct bh_config *c, const char *text, struct
 	return bh_parse_bool(text, &c->trust_unready_nodes);
 }
 
+static int set_max_endpoints(struct bh_config *c, const char *text, struct bh_err *why)
+{
+	uint64_t n;
+	const int r = bh_parse_u64(text, 1, BH_SLOTS_MAX, &n);
+
+	(void)why;
+	if (r >= 0)
+		c->max_endpoints = (uint32_t)n;
+	return r;
+}
+
+static int set_flows_per_endpoint(struct bh_config *c, const char *text, struct bh_err *why)
+{
+	uint64_t n;
+	const int r = bh_parse_u64(text, BH_SLOT_FLOWS_MIN, BH_SLOT_FLOWS_MAX, &n);
+
+	(void)why;
+	if (r < 0)
+		return r;
+	if (n & (n - 1))
+		return -EINVAL;
+	c->flows_per_endpoint = (uint32_t)n;
+	return 0;
+}
+
 static int set_debounce(struct bh_config *c, const char *text, struct bh_err *why)
 {
 	uint64_t ms;
@@ -404,6 +433,17 @@ const struct bh_option bh_options[] = {
 	  "Believe the addresses of pods on nodes that have no ready agent. Such a node lets its "
 	  "pods forge them.",
 	  set_trust_unready_nodes },
+	{ "max-endpoints", "maxEndpoints", BH_OPT_NUMBER, "N", TEXT(BH_SLOTS_DEFAULT), NULL,
+	  "a number from 1 to " TEXT(BH_SLOTS_MAX),
+	  "How many pods on this node may have flows; pods beyond that reach nothing. Takes effect "
+	  "when the table of flows is made: at the first start.",
+	  set_max_endpoints },
+	{ "flows-per-endpoint", "flowsPerEndpoint", BH_OPT_NUMBER, "N", TEXT(BH_SLOT_FLOWS_DEFAULT),
+	  NULL, "a power of two from " TEXT(BH_SLOT_FLOWS_MIN) " to " TEXT(BH_SLOT_FLOWS_MAX),
+	  "How many flows each pod may have at a time; 16 bytes of kernel memory for each flow of "
+	  "each pod of --max-endpoints. Takes effect when the table of flows is made: at the first "
+	  "start.",
+	  set_flows_per_endpoint },
 	{ "debounce", "debounce", BH_OPT_VALUE, "DURATION", "50ms", NULL,
 	  "a duration from 0ms to 5s, as 250ms",
 	  "How long the manifest folder must be quiet before changes are read.", set_debounce },

@@ -29,7 +29,12 @@ struct bh_pipeline {
 
 int bh_pipeline_new(const struct bh_config *cfg, struct bh_pipeline **ret_pl, struct bh_err *err)
 {
-	const struct bh_datapath_opts opts = { .bpffs = cfg->bpffs, .attach = cfg->attach };
+	const struct bh_datapath_opts opts = {
+		.bpffs = cfg->bpffs,
+		.attach = cfg->attach,
+		.max_endpoints = cfg->max_endpoints,
+		.flows_per_endpoint = cfg->flows_per_endpoint,
+	};
 	bh_auto(bh_pipeline_freep) struct bh_pipeline *pl = calloc(1, sizeof(*pl));
 	int r;
 
@@ -374,6 +379,7 @@ static size_t outside_cluster(const struct bh_pipeline *pl, char *line)
 
 size_t bh_pipeline_unready(const struct bh_pipeline *pl, char buf[BH_READY_MAX][BH_READY_LINE])
 {
+	struct bh_slot_info slots;
 	size_t n = 0;
 
 	if (!pl->pic) {
@@ -392,5 +398,11 @@ size_t bh_pipeline_unready(const struct bh_pipeline *pl, char buf[BH_READY_MAX][
 				       bh_finding_name((enum bh_finding_kind)k), found,
 				       found == 1 ? "" : "s");
 	}
+	bh_datapath_slots(pl->dp, &slots);
+	if (slots.without && n < BH_READY_MAX)
+		(void)snprintf(buf[n++], BH_READY_LINE,
+			       "%zu pods reach nothing: there is room for the flows of %u "
+			       "(--max-endpoints)",
+			       slots.without, slots.max);
 	return n;
 }

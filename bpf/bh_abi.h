@@ -40,6 +40,8 @@
 #define BH_EP_HAS_V6 0x2
 #define BH_EP_CLOSED 0x4 /* nothing passes: the pod has an interface that is not filtered */
 
+#define BH_SLOT_NONE 0 /* no room in bh_flows: whatever needs a flow is dropped */
+
 struct bh_abi_endpoint {
 	__u32 tenant; /* BH_TENANT_* or a tenant's number */
 	__u8 role;    /* enum bh_role */
@@ -48,8 +50,9 @@ struct bh_abi_endpoint {
 	__u8 ip4[4];  /* BE */
 	__u8 ip6[16]; /* BE */
 	__u8 ll6[16]; /* BE, its fe80:: address */
+	__u32 slot;   /* its region of bh_flows, from 1 on; BH_SLOT_NONE */
 };
-_Static_assert(sizeof(struct bh_abi_endpoint) == 48, "bh_abi_endpoint layout");
+_Static_assert(sizeof(struct bh_abi_endpoint) == 52, "bh_abi_endpoint layout");
 _Static_assert(__builtin_offsetof(struct bh_abi_endpoint, ip4) == 12, "bh_abi_endpoint.ip4");
 
 /* bh_addrs: hash, exact address -> what it is. */
@@ -163,36 +166,24 @@ struct bh_abi_portset {
 _Static_assert(sizeof(struct bh_abi_portset) == 8 + 8 * BH_PORTSET_MAX, "bh_abi_portset layout");
 
 /* bh_config: array of one. */
+#define BH_GENERATION_WRITING 1 /* bit of the generation: odd */
+
 struct bh_abi_config {
-	__u32 generation; /* grows with every change of policy; flows of an older one are judged
-			     again */
-	__u32 pad;
+	__u32 generation;  /* odd while policy is being written: every packet is judged then. Grows
+			      with every change; flows of an older one are judged again */
+	__u32 flow_sets;   /* sets of bh_flows that each slot owns, a power of two */
+	__u64 flow_key[2]; /* random; of the hash of flows */
 };
-_Static_assert(sizeof(struct bh_abi_config) == 8, "bh_abi_config layout");
+_Static_assert(sizeof(struct bh_abi_config) == 24, "bh_abi_config layout");
 
-/* bh_flows: LRU hash; a flow as seen from its pod. */
-struct bh_abi_flow_key {
-	__u8 remote[16]; /* BE */
-	__u32 ifindex;
-	__u16 lport; /* BE; the pod's port, or the echo id */
-	__u16 rport; /* BE; the peer's port; for echo 1 + who asks, BH_DIR_* */
-	__u8 proto;
-	__u8 what;   /* BH_FLOW_WHAT_* */
-	__u8 pad[2]; /* must be zero */
-};
-#define BH_FLOW_WHAT_FLOW 0
-#define BH_FLOW_WHAT_FRAGMENTS 1 /* + BH_DIR_*: of one packet, whose identifier is in the ports */
-_Static_assert(sizeof(struct bh_abi_flow_key) == 28, "bh_abi_flow_key layout");
+/* bh_flows: array of sets, flow_sets for each slot; flow_table.h says what is in them. */
+#define BH_FLOW_WAYS 8 /* a power of two */
 
-struct bh_abi_flow {
-	__u64 last_ns;	  /* CLOCK_MONOTONIC of the last packet */
-	__u32 generation; /* of the policy that allowed it */
-	__u8 dir;	  /* BH_DIR_* of its first packet */
-	__u8 reason;	  /* mode audit: why each packet would have been dropped; else 0 */
-	__u8 peer_cls;	  /* with reason: enum bh_class */
-	__u8 pad;	  /* must be zero */
+struct bh_abi_flow_set {
+	__u64 tag[BH_FLOW_WAYS]; /* 0 = free */
+	__u64 word[BH_FLOW_WAYS];
 };
-_Static_assert(sizeof(struct bh_abi_flow) == 16, "bh_abi_flow layout");
+_Static_assert(sizeof(struct bh_abi_flow_set) == 128, "bh_abi_flow_set layout");
 
 /* bh_stats: per-CPU hash. */
 struct bh_abi_stat_key {

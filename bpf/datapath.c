@@ -165,7 +165,7 @@ static int adopt_maps(struct bh_datapath *dp, struct bh_err *err)
 	return 0;
 }
 
-static int load(struct bh_datapath *dp, struct bh_err *err)
+static int load(struct bh_datapath *dp, const struct bh_datapath_opts *opts, struct bh_err *err)
 {
 	struct bpf_map *map;
 	int r;
@@ -185,6 +185,9 @@ static int load(struct bh_datapath *dp, struct bh_err *err)
 		if (r < 0)
 			return bh_err_set(err, r, "cannot pin at '%s': %s", path, strerror(-r));
 	}
+	r = bh_flows_size(dp, opts, err);
+	if (r < 0)
+		return r;
 	r = isolate_bpf__load(dp->skel);
 	if (r < 0) {
 		struct utsname u = { 0 };
@@ -257,7 +260,9 @@ int bh_datapath_open(const struct bh_datapath_opts *opts, struct bh_datapath **r
 		return r;
 	r = bh_pins_prepare(opts->bpffs, &dp->dir, err);
 	if (r >= 0)
-		r = load(dp, err);
+		r = load(dp, opts, err);
+	if (r >= 0)
+		r = bh_flows_open(dp, err);
 	if (r >= 0)
 		r = choose_mode(dp, opts->attach, err);
 	if (r >= 0)

@@ -18,6 +18,7 @@
 #include "bpf/bind.h"
 #include "bpf/ids.h"
 #include "bpf/policy.h"
+#include "bpf/slots.h"
 #include "common/cleanup.h"
 
 struct bh_err;
@@ -26,6 +27,12 @@ struct bh_datapath; /* opaque */
 struct bh_datapath_opts {
 	const char *bpffs;     /* folder of ours on a BPF filesystem */
 	enum bh_attach attach; /* AUTO: TCX where the kernel has it (6.6), else clsact */
+	/*
+	 * Size of the table of flows: how many endpoints may have flows, and how many flows each; 0
+	 * = BH_SLOTS_DEFAULT, BH_SLOT_FLOWS_DEFAULT. A power of two, at least BH_SLOT_FLOWS_MIN. A
+	 * table that is pinned already keeps its size.
+	 */
+	uint32_t max_endpoints, flows_per_endpoint;
 };
 
 /*
@@ -119,7 +126,16 @@ int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const stru
 int bh_datapath_guard(struct bh_datapath *dp, const struct bh_ifs *ifs,
 		      struct bh_apply_result *ret_result, struct bh_err *err);
 
+/* How often policy was written. */
 uint32_t bh_datapath_generation(const struct bh_datapath *dp);
+
+/* Who has room in the table of flows. */
+struct bh_slot_info {
+	uint32_t max;	/* endpoints that there is room for */
+	uint32_t used;	/* endpoints that have room */
+	size_t without; /* endpoints that should have some and were left without: all is dropped */
+};
+void bh_datapath_slots(const struct bh_datapath *dp, struct bh_slot_info *ret_info);
 
 struct bh_map_info {
 	const char *name;

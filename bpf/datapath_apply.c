@@ -158,12 +158,68 @@ static void plans_done(struct map_plan (*pl)[BH_PM_MAX_])
 	}
 }
 
+static int give_slots(struct run *run, struct bh_policy *want, struct bh_slots_out *ret_slots)
+{
+	struct bh_datapath *dp = run->dp;
+	const struct bh_slots_in in = {
+		.actual = &dp->actual->maps[BH_PM_ENDPOINTS],
+		.want = &want->maps[BH_PM_ENDPOINTS],
+		.lost = dp->lost,
+		.n_lost = dp->n_lost,
+		.n_slots = dp->n_slots,
+	};
+	const int r = bh_slots_assign(&in, ret_slots);
+
+	if (r >= 0)
+		dp->n_without_slot = ret_slots->n_without;
+	return r;
+}
+
+/* Who got a slot must find nothing of the one before; who cannot be sure of that gets none. */
+static void clear_slots(struct run *run, const struct bh_slots_out *slots, struct bh_table *eps)
+{
+	/* a table that nobody has used yet is empty */
+	for (size_t i = 0; i < slots->n_given && !run->dp->fresh; i++) {
+		const int r = bh_flows_clear(run->dp, slots->given[i]);
+
+		if (r >= 0)
+			continue;
+		failed(run, r, "bh_flows");
+		run->dp->n_without_slot++;
+		for (size_t k = 0; k < eps->n; k++) {
+			struct bh_abi_endpoint ep;
+
+			memcpy(&ep, bh_table_value(eps, k), sizeof(ep));
+			if (ep.slot != slots->given[i])
+				continue;
+			ep.slot = BH_SLOT_NONE;
+			bh_table_set_value(eps, k, &ep);
+		}
+	}
+}
+
+/* From here until the new generation every packet is judged, whatever becomes of us. */
+static int announce(struct run *run)
+{
+	run->dp->dirty = true;
+	return bh_generation_raise(run->dp, true);
+}
+
+static bool writes_anything(struct map_plan (*pl)[BH_PM_MAX_])
+{
+	size_t n = 0;
+
+	for (int m = 0; m < BH_PM_MAX_; m++)
+		n += (*pl)[m].d.n_upserts + (*pl)[m].d.n_deletes;
+	return n > 0;
+}
+
 /*
  * What closes first, then what opens: grants and addresses go before others come; what is pointed
  * at (port sets, tenants) comes before what points at it and goes after it. Tries are a matter of
  * their own.
  */
-static int write_maps(struct run *run, const struct bh_policy *want)
+static int write_maps(struct run *run, struct bh_policy *want)
 {
 	static const enum bh_policy_map closing[] = { BH_PM_SERVICES, BH_PM_PEERS, BH_PM_ENDPOINTS,
 						      BH_PM_ADDRS };
@@ -172,10 +228,14 @@ static int write_maps(struct run *run, const struct bh_policy *want)
 	static const enum bh_policy_map opening[] = { BH_PM_ADDRS, BH_PM_ENDPOINTS, BH_PM_PEERS,
 						      BH_PM_SERVICES };
 	__attribute__((__cleanup__(plans_done))) struct map_plan pl[BH_PM_MAX_] = { 0 };
-	int r = 0;
+	__attribute__((__cleanup__(bh_slots_done))) struct bh_slots_out slots = { 0 };
+	int r;
 
+	r = give_slots(run, want, &slots);
 	for (int m = 0; m < BH_PM_MAX_ && r >= 0; m++)
 		r = plan_map(run, (enum bh_policy_map)m, &want->maps[m], &pl[m]);
+	if (r >= 0 && writes_anything(&pl))
+		r = announce(run);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < sizeof(closing) / sizeof(closing[0]); i++)
@@ -184,6 +244,7 @@ static int write_maps(struct run *run, const struct bh_policy *want)
 		write_rows(run, pointed_at[i], &want->maps[pointed_at[i]], &pl[pointed_at[i]]);
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++)
 		write_trie(run, tries[i], &want->maps[tries[i]], &pl[tries[i]]);
+	clear_slots(run, &slots, &want->maps[BH_PM_ENDPOINTS]);
 	for (size_t i = 0; i < sizeof(opening) / sizeof(opening[0]); i++)
 		write_rows(run, opening[i], &want->maps[opening[i]], &pl[opening[i]]);
 	for (size_t i = sizeof(pointed_at) / sizeof(pointed_at[0]); i-- > 0;)
@@ -257,27 +318,6 @@ static void note_left_alone(struct run *run, const struct bh_ifs *ifs)
 		failed(run, r, "bh_left_alone");
 }
 
-static int raise_generation(struct bh_datapath *dp)
-{
-	const int fd = bpf_map__fd(dp->skel->maps.bh_config);
-	struct bh_abi_config cfg = { 0 };
-	const uint32_t zero = 0;
-
-	if (bpf_map_lookup_elem(fd, &zero, &cfg) < 0)
-		return -errno;
-	cfg.generation++;
-	return bpf_map_update_elem(fd, &zero, &cfg, BPF_ANY) < 0 ? -errno : 0;
-}
-
-uint32_t bh_datapath_generation(const struct bh_datapath *dp)
-{
-	struct bh_abi_config cfg = { 0 };
-	const uint32_t zero = 0;
-
-	(void)bpf_map_lookup_elem(bpf_map__fd(dp->skel->maps.bh_config), &zero, &cfg);
-	return cfg.generation;
-}
-
 /* Compared with what the kernel holds: there is no table of it. */
 static void write_nat64(struct run *run, const struct bh_abi_nat64 *want)
 {
@@ -287,7 +327,7 @@ static void write_nat64(struct run *run, const struct bh_abi_nat64 *want)
 
 	if (bpf_map_lookup_elem(fd, &zero, &now) == 0 && memcmp(&now, want, sizeof(now)) == 0)
 		return;
-	if (bpf_map_update_elem(fd, &zero, want, BPF_ANY) < 0)
+	if (announce(run) < 0 || bpf_map_update_elem(fd, &zero, want, BPF_ANY) < 0)
 		failed(run, -errno, "bh_nat64");
 	else
 		run->res.writes++;
@@ -309,10 +349,8 @@ int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const stru
 	detach_unwanted(&run, ifs);
 	note_left_alone(&run, ifs);
 	dp->fresh = false;
-	if (run.res.writes)
-		dp->dirty = true;
 	if (dp->dirty) {
-		r = raise_generation(dp);
+		r = bh_generation_raise(dp, false);
 		if (r < 0)
 			failed(&run, r, "bh_config");
 		else

@@ -36,6 +36,8 @@ struct bh_datapath {
 	struct ring_buffer *ring;
 	bh_event_cb event_cb; /* during bh_datapath_events() only */
 	void *event_ud;
+	uint32_t n_slots, flow_sets; /* of bh_flows: sets for each slot */
+	size_t n_without_slot;
 	bool dirty; /* maps were written since the generation was last raised */
 };
 
@@ -99,6 +101,20 @@ int bh_position_put(struct bh_datapath *dp, uint32_t ifindex, struct bh_err *err
 int bh_left_read(struct bh_datapath *dp);
 /* Bring the record, here and in the kernel, to what @ifs says. 0, or the first negative errno. */
 int bh_left_note(struct bh_datapath *dp, const struct bh_ifs *ifs);
+
+/* --- datapath_flows.c --- */
+/* Before the programs are loaded: how big bh_flows will be. 0 or negative errno with @err. */
+int bh_flows_size(struct bh_datapath *dp, const struct bh_datapath_opts *opts, struct bh_err *err);
+/* After that: what bh_config says of flows, written where it is not there yet. */
+int bh_flows_open(struct bh_datapath *dp, struct bh_err *err);
+/* Empty the region of @slot. 0 or negative errno. */
+int bh_flows_clear(struct bh_datapath *dp, uint32_t slot);
+/* Flows that are alive. */
+uint64_t bh_flows_count(struct bh_datapath *dp);
+int bh_config_read(const struct bh_datapath *dp, struct bh_abi_config *ret_cfg);
+int bh_config_write(struct bh_datapath *dp, const struct bh_abi_config *cfg);
+/* Policy is about to be written (true): every packet is judged; or has been. */
+int bh_generation_raise(struct bh_datapath *dp, bool writing);
 
 /* --- datapath_read.c --- */
 int bh_datapath_open_ring(struct bh_datapath *dp);

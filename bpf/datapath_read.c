@@ -62,7 +62,9 @@ static uint64_t entries_of(struct bh_datapath *dp, struct bpf_map *map)
 		return bh_ids_count(dp->ids);
 	if (map == dp->skel->maps.bh_left_alone)
 		return dp->n_left_alone;
-	if (map == dp->skel->maps.bh_flows || map == dp->skel->maps.bh_event_limits)
+	if (map == dp->skel->maps.bh_flows)
+		return bh_flows_count(dp);
+	if (map == dp->skel->maps.bh_event_limits)
 		return count_entries(map);
 	if (map == dp->skel->maps.bh_stats) {
 		bh_autofree struct bh_counter *v = NULL;
@@ -73,9 +75,11 @@ static uint64_t entries_of(struct bh_datapath *dp, struct bpf_map *map)
 	return 0;
 }
 
-/* Arrays and rings are always full or never: nothing to watch. */
-static bool has_fill(const struct bpf_map *map)
+/* Other arrays and rings are always full or never: nothing to watch. */
+static bool has_fill(const struct bh_datapath *dp, const struct bpf_map *map)
 {
+	if (map == dp->skel->maps.bh_flows)
+		return true;
 	switch (bpf_map__type(map)) {
 	case BPF_MAP_TYPE_HASH:
 	case BPF_MAP_TYPE_LRU_HASH:
@@ -87,6 +91,13 @@ static bool has_fill(const struct bpf_map *map)
 	}
 }
 
+static uint64_t max_entries_of(const struct bh_datapath *dp, const struct bpf_map *map)
+{
+	const uint64_t n = bpf_map__max_entries(map);
+
+	return map == dp->skel->maps.bh_flows ? n * BH_FLOW_WAYS : n;
+}
+
 size_t bh_datapath_maps(struct bh_datapath *dp, struct bh_map_info *v, size_t cap)
 {
 	struct bpf_map *map;
@@ -94,12 +105,12 @@ size_t bh_datapath_maps(struct bh_datapath *dp, struct bh_map_info *v, size_t ca
 
 	bpf_object__for_each_map(map, dp->skel->obj)
 	{
-		if (!has_fill(map) || n == cap)
+		if (!has_fill(dp, map) || n == cap)
 			continue;
 		v[n++] = (struct bh_map_info){
 			.name = bpf_map__name(map),
 			.entries = entries_of(dp, map),
-			.max_entries = bpf_map__max_entries(map),
+			.max_entries = max_entries_of(dp, map),
 			.bytes = map_bytes(bpf_map__fd(map)),
 		};
 	}

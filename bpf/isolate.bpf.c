@@ -73,14 +73,14 @@ inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
 {
 	__u32 ifindex = skb->ifindex, zero = 0, tenant;
 	struct pkt p = { .skb = skb, .dir = dir, .dry = dry };
-	struct bh_abi_config *cfg = bpf_map_lookup_elem(&bh_config, &zero);
 	__u8 reason = BH_REASON_UNKNOWN_ENDPOINT, verdict;
 
 	p.s = bpf_map_lookup_elem(&scratch, &zero);
-	if (!p.s)
+	p.cfg = bpf_map_lookup_elem(&bh_config, &zero);
+	if (!p.s || !p.cfg)
 		return TC_ACT_SHOT;
 	__builtin_memset(p.s, 0, sizeof(*p.s));
-	p.s->generation = cfg ? cfg->generation : 0;
+	p.s->generation = p.cfg->generation;
 	p.ep = bpf_map_lookup_elem(&bh_endpoints, &ifindex);
 	if (p.ep)
 		reason = check(&p);
@@ -89,7 +89,7 @@ inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
 	if (dry) {
 		leave_answer(&p, verdict, reason);
 	} else {
-		if (p.s->frag == FRAG_FIRST && verdict != BH_VERDICT_DROP)
+		if (p.ep && p.s->frag == FRAG_FIRST && verdict != BH_VERDICT_DROP)
 			frag_remember(&p);
 		account_packet(&p, tenant, verdict, reason);
 		if (verdict != BH_VERDICT_PASS)

@@ -84,11 +84,16 @@ struct {
 	__type(value, struct bh_abi_config);
 } bh_config SEC(".maps");
 
+/*
+ * Sized by the daemon: sets of a slot times slots. What can be mapped begins on a page, so that the
+ * tags of a set are one cache line; any other array begins 16 bytes behind one.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 262144);
-	__type(key, struct bh_abi_flow_key);
-	__type(value, struct bh_abi_flow);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct bh_abi_flow_set);
 } bh_flows SEC(".maps");
 
 struct {

@@ -11,6 +11,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/bh_abi.h"
+#include "bpf/flow_table.h"
 
 #define inline_step static __always_inline
 
@@ -47,18 +48,24 @@ struct quoted {
  * 14 k).
  */
 struct pkt_state {
-	union ip16 saddr, daddr; /* once parsed */
-	union ip16 ask;		 /* ask_neighbour: may the endpoint know this address? */
-	union ip16 judged;	 /* verdict: the address that the peer is judged by */
-	__u32 generation;	 /* of the policy, read before anything is looked up */
-	__u32 l4_off;		 /* of the L4 header in the frame */
-	__u32 l4_len;		 /* bytes from there to the end of the IP packet */
+	union ip16 saddr, daddr;     /* once parsed */
+	union ip16 judged;	     /* verdict: the address that the peer is judged by */
+	union ip16 ask;		     /* ask_neighbour: may the endpoint know this address? */
+	struct bh_flow_key flow_key; /* of the entry that flow_find() looks for */
+	__u64 flow_tag;	  /* of the entry that flow_find() found, else of one in direction 0 */
+	__u64 flow_word;  /* of the entry found */
+	__u32 flow_way;	  /* found: way, and BH_FLOW_WAYS if in the second set */
+	__u32 now;	  /* ticks; with flow_find() */
+	__u32 generation; /* of the policy, read before anything is looked up */
+	__u32 l4_off;	  /* of the L4 header in the frame */
+	__u32 l4_len;	  /* bytes from there to the end of the IP packet */
 	__u32 peer_tenant;
 	__be16 ethertype;
 	__be16 sport, dport; /* TCP, UDP, SCTP; for echo sport is the id */
 	__u8 proto;	     /* IPPROTO_* */
 	__u8 icmp_type;
 	__u8 opens;	    /* TCP: SYN without ACK; SCTP: INIT */
+	__u8 tcp_flags;	    /* as in the header; 0 for all else */
 	__u8 peer_cls;	    /* enum bh_class */
 	__u8 grant;	    /* a grant allowed it */
 	__u8 policy;	    /* the reason came from the verdict step: mode applies */
@@ -81,6 +88,7 @@ struct pkt_state {
 /* One packet at one endpoint; pointers and constants of the program. */
 struct pkt {
 	struct __sk_buff *skb;
+	const struct bh_abi_config *cfg;
 	const struct bh_abi_endpoint *ep; /* NULL: not known */
 	struct pkt_state *s;
 	__u8 dir; /* BH_DIR_* */

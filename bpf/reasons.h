@@ -70,7 +70,8 @@
 	X(ICMP_NO_FLOW, "icmp_no_flow", "ICMP error about a flow that is not known")               \
 	X(ICMP_ROUTER, "icmp_router", "ICMP error from an address that is no router on the way")   \
 	X(UNPROTECTED_INTERFACE, "unprotected_interface",                                          \
-	  "the pod has an interface that is not filtered, and its Tenant denies that")
+	  "the pod has an interface that is not filtered, and its Tenant denies that")             \
+	X(FLOW_LIMIT, "flow_limit", "the pod has as many established flows as it may have")
 
 enum bh_reason {
 #define X(id, ...) BH_REASON_##id,

@@ -9,12 +9,13 @@
  */
 #include "bpf/step_ct.h"
 
-#define IDLE_FRAGMENT_NS (5ull * NSEC_PER_SEC)
-
-inline_step void frag_key(struct pkt *p, struct bh_abi_flow_key *k)
+inline_step void frag_key(struct pkt *p)
 {
-	__builtin_memset(k, 0, sizeof(*k));
-	__builtin_memcpy(k->remote, pkt_remote(p)->b, 16);
+	struct bh_flow_key *k = &p->s->flow_key;
+	const union ip16 *remote = pkt_remote(p);
+
+	k->remote.d[0] = remote->d[0];
+	k->remote.d[1] = remote->d[1];
 	k->ifindex = p->skb->ifindex;
 	k->proto = p->s->proto;
 	k->lport = p->s->frag_id >> 16;
@@ -25,27 +26,19 @@ inline_step void frag_key(struct pkt *p, struct bh_abi_flow_key *k)
 /* A later fragment: 0, or the reason why not. */
 inline_step __u8 frag_known(struct pkt *p)
 {
-	struct bh_abi_flow_key key;
-	struct bh_abi_flow *f;
-
 	if (p->dry)
 		return BH_REASON_FRAGMENT_UNKNOWN;
-	frag_key(p, &key);
-	f = bpf_map_lookup_elem(&bh_flows, &key);
-	if (!f || f->generation != p->s->generation ||
-	    (__s64)(bpf_ktime_get_ns() - f->last_ns) > (__s64)IDLE_FRAGMENT_NS)
-		return BH_REASON_FRAGMENT_UNKNOWN;
-	return 0;
+	frag_key(p);
+	return flow_find(p) == FLOW_CURRENT ? 0 : BH_REASON_FRAGMENT_UNKNOWN;
 }
 
 /* A first fragment has passed, for whatever reason. */
 inline_step void frag_remember(struct pkt *p)
 {
-	struct bh_abi_flow f = { .generation = p->s->generation, .dir = p->dir };
-	struct bh_abi_flow_key key;
-
-	frag_key(p, &key);
-	f.last_ns = bpf_ktime_get_ns();
-	if (bpf_map_update_elem(&bh_flows, &key, &f, BPF_ANY))
+	if (p->ep->role == BH_ROLE_SYSTEM)
+		return; /* all of its fragments pass */
+	frag_key(p);
+	(void)flow_find(p);
+	if (flow_insert(p, p->dir, BH_FLOW_OTHER | BH_FLOW_FRAGMENT))
 		account_loss(BH_LOSS_FLOW);
 }

@@ -37,7 +37,8 @@ inline_step __u8 parse_tcp(struct pkt *p)
 		return p->s->frag == FRAG_FIRST ? BH_REASON_FRAGMENT_TINY : BH_REASON_IP_MALFORMED;
 	p->s->sport = th.source;
 	p->s->dport = th.dest;
-	p->s->opens = (((__u8 *)&th)[13] & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	p->s->tcp_flags = ((__u8 *)&th)[13];
+	p->s->opens = (p->s->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 	return frag_ports(p);
 }
 

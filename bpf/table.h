@@ -7,6 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bh_table {
 	uint32_t key_size, value_size; /* bytes */
@@ -35,6 +36,11 @@ static inline const void *bh_table_key(const struct bh_table *t, size_t i)
 static inline const void *bh_table_value(const struct bh_table *t, size_t i)
 {
 	return t->rows + i * (t->key_size + t->value_size) + t->key_size;
+}
+/* Give row @i another value. */
+static inline void bh_table_set_value(struct bh_table *t, size_t i, const void *value)
+{
+	memcpy(t->rows + i * (t->key_size + t->value_size) + t->key_size, value, t->value_size);
 }
 
 struct bh_table_diff {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bpf/flow_table.h"
 #include "bpf/isolate.skel.h"
 #include "common/clock.h"
 #include "tests/bpf/world.h"
@@ -101,7 +102,7 @@ static void flow__reply__passes_after_the_request_only(void **state)
 		EXPECT(!p->dir, p->reply, PASSES);
 		EXPECT(p->dir, p->request, PASSES);
 		EXPECT(!p->dir, p->reply, PASSES);
-		assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_flows)), 1);
+		assert_int_equal(world_flows(w), 1);
 	}
 }
 
@@ -163,7 +164,7 @@ static void flow__stranger__dropped(void **state)
 				fail_msg("%s: '%s' passed", p->name, run.pkt);
 		}
 		EXPECT(!p->dir, p->reply, PASSES);
-		assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_flows)), 1);
+		assert_int_equal(world_flows(w), 1);
 	}
 }
 
@@ -273,7 +274,7 @@ static void policy__grant_gone__flow_ends(void **state)
 				EXPECT(IN, p->reply, DROPS(PEER_TENANT));
 			else
 				EXPECT(OUT, p->request, DROPS(PEER_TENANT));
-			assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_flows)), 0);
+			assert_int_equal(world_flows(w), 0);
 			EXPECT(OUT, p->request, DROPS(PEER_TENANT));
 			EXPECT(IN, p->reply, BH_VERDICT_DROP, p->early);
 			grant_to_friend(w, true);
@@ -329,7 +330,6 @@ static void policy__endpoint_becomes_conflict__flow_ends(void **state)
 static void flow__denied_or_unjudged__remembers_nothing(void **state)
 {
 	struct world *w = *state;
-	const int fd = bpf_map__fd(w->skel->maps.bh_flows);
 
 	EXPECT(OUT, "eth ip4 dst=foe tcp", DROPS(PEER_TENANT));
 	EXPECT(OUT, "eth ip4 src=mate dst=friend tcp dport=5432", DROPS(SRC_ADDR));
@@ -337,7 +337,7 @@ static void flow__denied_or_unjudged__remembers_nothing(void **state)
 	EXPECT(OUT, "eth ip6 dst=sn:gw icmp6 type=135 target addr=gw slla", PASSES);
 	world_become(w, ONE, "system");
 	EXPECT(OUT, "eth ip4 dst=foe tcp", PASSES);
-	assert_int_equal(world_count(fd), 0);
+	assert_int_equal(world_flows(w), 0);
 }
 
 /* What audit lets pass is a flow, so that replies pass; each of its packets is counted. */
@@ -348,7 +348,7 @@ static void flow__in_mode_audit__remembered_and_counted(void **state)
 	world_become(w, ONE, "audit");
 	EXPECT(OUT, "eth ip4 dst=foe tcp dport=80", AUDITS(PEER_TENANT));
 	EXPECT(OUT, "eth ip4 dst=foe tcp dport=80", AUDITS(PEER_TENANT));
-	assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_flows)), 1);
+	assert_int_equal(world_flows(w), 1);
 }
 
 static void flow__in_mode_off__both_ways_pass(void **state)
@@ -362,50 +362,42 @@ static void flow__in_mode_off__both_ways_pass(void **state)
 	}
 }
 
-/* --- how long a flow may be silent --- */
+/* --- how long a flow may be silent that nobody has answered yet --- */
 
-static struct bh_abi_flow_key only_flow(struct world *w, struct bh_abi_flow *ret_flow)
+/* The word of the only flow. */
+static uint64_t *only_flow(struct world *w)
 {
-	const int fd = bpf_map__fd(w->skel->maps.bh_flows);
-	struct bh_abi_flow_key key = { 0 };
-
-	assert_int_equal(world_count(fd), 1);
-	assert_int_equal(bpf_map_get_next_key(fd, NULL, &key), 0);
-	assert_int_equal(bpf_map_lookup_elem(fd, &key, ret_flow), 0);
-	return key;
+	assert_int_equal(world_flows(w), 1);
+	for (size_t i = 0;; i++) {
+		for (size_t k = 0; k < BH_FLOW_WAYS; k++) {
+			if (w->flows[i].tag[k])
+				return (uint64_t *)&w->flows[i].word[k];
+		}
+	}
 }
 
-/* As if the last packet of the only flow had been @ns ago. */
-static void age(struct world *w, int64_t ns)
+/* As if the last packet of the only flow had been @s seconds ago. */
+static void age(struct world *w, int64_t s)
 {
-	struct bh_abi_flow f;
-	const struct bh_abi_flow_key key = only_flow(w, &f);
+	uint64_t *word = only_flow(w);
+	const uint32_t tick = bh_flow_tick(bh_clock_ns() - (uint64_t)(s * (int64_t)BH_NS_PER_S));
 
-	f.last_ns = bh_clock_ns() - (uint64_t)ns;
-	assert_int_equal(
-		bpf_map_update_elem(bpf_map__fd(w->skel->maps.bh_flows), &key, &f, BPF_ANY), 0);
-}
-
-static int64_t limit_of(const struct pair *p)
-{
-	return strncmp(p->name, "tcp", 3) == 0 ? 7440 : strncmp(p->name, "udp", 3) == 0 ? 300 : 30;
+	*word = bh_flow_word((uint32_t)*word, tick, bh_flow_state(*word));
 }
 
 static void idle__under_the_limit__reply_passes_and_renews(void **state)
 {
 	struct world *w = *state;
-	struct bh_abi_flow f;
 
 	for (size_t i = 0; i < N_PAIRS; i++) {
 		const struct pair *p = &pairs[i];
-		const uint64_t start = bh_clock_ns();
+		const uint32_t start = bh_flow_tick(bh_clock_ns());
 
 		world_forget(w);
 		EXPECT(p->dir, p->request, PASSES);
-		age(w, (limit_of(p) - 20) * (int64_t)BH_NS_PER_S);
+		age(w, 30 - 1);
 		EXPECT(!p->dir, p->reply, PASSES);
-		(void)only_flow(w, &f);
-		assert_true(f.last_ns >= start);
+		assert_true(bh_flow_word_tick(*only_flow(w)) - start <= 1);
 	}
 }
 
@@ -418,7 +410,7 @@ static void idle__over_the_limit__reply_dropped(void **state)
 
 		world_forget(w);
 		EXPECT(p->dir, p->request, PASSES);
-		age(w, (limit_of(p) + 1) * (int64_t)BH_NS_PER_S);
+		age(w, 30 + 3);
 		EXPECT(!p->dir, p->reply, BH_VERDICT_DROP, p->early);
 		EXPECT(p->dir, p->request, PASSES);
 		EXPECT(!p->dir, p->reply, PASSES);
@@ -435,7 +427,7 @@ static void idle__renewed_in_the_future__reply_passes(void **state)
 
 		world_forget(w);
 		EXPECT(p->dir, p->request, PASSES);
-		age(w, -(int64_t)(60 * BH_NS_PER_S));
+		age(w, -4);
 		EXPECT(!p->dir, p->reply, PASSES);
 	}
 }

@@ -276,7 +276,7 @@ static void error__opens_nothing(void **state)
 	/* mate is the own tenant: what the error quotes would be allowed as a packet */
 	EXPECT(OUT, "eth ip4 dst=mate icmp4 type=3 ip4 src=mate dst=own tcp", DROPS(ICMP_NO_FLOW));
 	EXPECT(IN, "eth ip4 src=gw icmp4 type=3 ip4 src=own dst=mate tcp", DROPS(ICMP_NO_FLOW));
-	assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_flows)), 0);
+	assert_int_equal(world_flows(w), 0);
 }
 
 static void grant_to_friend(struct world *w, bool there)
@@ -313,7 +313,7 @@ static void error__flow_of_an_old_generation__judged_again(void **state)
 		world_generation(w, 3);
 		EXPECT(IN, from(pkt, sizeof(pkt), a->sent, "gw"), DROPS(PEER_TENANT));
 		EXPECT(OUT, a->got, DROPS(PEER_TENANT));
-		assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_flows)), 1);
+		assert_int_equal(world_flows(w), 1);
 		grant_to_friend(w, true);
 		world_generation(w, 4);
 		EXPECT(OUT, a->got, PASSES);

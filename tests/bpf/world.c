@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "bpf/isolate.skel.h"
@@ -17,7 +18,7 @@
 
 #define EXIT_SKIP 77
 #define CPUS_MAX 4096
-#define FLOWS_MAX 65536 /* of the test's own map: an LRU map is allocated in full */
+#define N_SETS (WORLD_SLOTS * WORLD_FLOW_SETS)
 
 __attribute__((format(printf, 2, 0))) static int quiet(enum libbpf_print_level level,
 						       const char *fmt, va_list ap)
@@ -38,7 +39,7 @@ int world_open(struct world *w)
 		return -1;
 	}
 	w->skel = isolate_bpf__open();
-	if (!w->skel || bpf_map__set_max_entries(w->skel->maps.bh_flows, FLOWS_MAX) < 0 ||
+	if (!w->skel || bpf_map__set_max_entries(w->skel->maps.bh_flows, N_SETS) < 0 ||
 	    bpf_map__set_max_entries(w->skel->maps.bh_stats, WORLD_STATS_MAX) < 0 ||
 	    isolate_bpf__load(w->skel) < 0) {
 		(void)fprintf(stderr, "the programs do not load: %s\n", strerror(errno));
@@ -48,12 +49,20 @@ int world_open(struct world *w)
 		(void)fprintf(stderr, "no veth: %s\n", strerror(errno));
 		return -1;
 	}
+	w->flows = mmap(NULL, N_SETS * sizeof(*w->flows), PROT_READ | PROT_WRITE, MAP_SHARED,
+			bpf_map__fd(w->skel->maps.bh_flows), 0);
+	if (w->flows == MAP_FAILED) {
+		(void)fprintf(stderr, "bh_flows cannot be mapped: %s\n", strerror(errno));
+		return -1;
+	}
 	world_fill(w);
+	world_generation(w, 1);
 	return 0;
 }
 
 void world_close(struct world *w)
 {
+	(void)munmap(w->flows, N_SETS * sizeof(*w->flows));
 	isolate_bpf__destroy(w->skel);
 	w->skel = NULL;
 }
@@ -79,7 +88,7 @@ void world_forget(struct world *w)
 {
 	struct bh_abi_event e;
 
-	clear(bpf_map__fd(w->skel->maps.bh_flows), sizeof(struct bh_abi_flow_key));
+	memset(w->flows, 0, N_SETS * sizeof(*w->flows));
 	clear(bpf_map__fd(w->skel->maps.bh_stats), sizeof(struct bh_abi_stat_key));
 	clear(bpf_map__fd(w->skel->maps.bh_event_limits), sizeof(struct bh_abi_event_limit_key));
 	while (world_events(w, &e, 1))
@@ -99,9 +108,22 @@ size_t world_count(int map_fd)
 	return n;
 }
 
+size_t world_flows(const struct world *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < N_SETS; i++) {
+		for (size_t k = 0; k < BH_FLOW_WAYS; k++)
+			n += w->flows[i].tag[k] != 0;
+	}
+	return n;
+}
+
 void world_generation(struct world *w, uint32_t generation)
 {
-	const struct bh_abi_config cfg = { .generation = generation };
+	const struct bh_abi_config cfg = { .generation = generation << 1,
+					   .flow_sets = WORLD_FLOW_SETS,
+					   .flow_key = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 } };
 	const uint32_t zero = 0;
 
 	assert_int_equal(

@@ -31,7 +31,9 @@ struct isolate_bpf;
 #define T_GHOST 99   /* has endpoints, but no entry in bh_tenants */
 
 #define WORLD_IFINDEX 1
-#define WORLD_STATS_MAX 64 /* counters that there is room for */
+#define WORLD_SLOTS 2
+#define WORLD_FLOW_SETS 512 /* of each slot, as by default */
+#define WORLD_STATS_MAX 64  /* counters that there is room for */
 
 #define OUT BH_DIR_EGRESS
 #define IN BH_DIR_INGRESS
@@ -60,8 +62,9 @@ struct world_answer {
 
 struct world {
 	struct isolate_bpf *skel;
-	struct pkt_hosts hosts[2]; /* by direction */
-	uint32_t second;	   /* another interface */
+	struct pkt_hosts hosts[2];     /* by direction */
+	uint32_t second;	       /* another interface */
+	struct bh_abi_flow_set *flows; /* the table itself: slot 1 of WORLD_IFINDEX, 2 of second */
 };
 
 /* Exits with 77 and the reason if not root; -1 if the programs do not load. */
@@ -85,6 +88,7 @@ void world_expect(struct world *w, uint32_t ifindex, uint8_t dir, const char *pk
 /* Forget flows, counters and events. */
 void world_forget(struct world *w);
 size_t world_count(int map_fd);
+size_t world_flows(const struct world *w); /* entries in the table, alive or not */
 void world_generation(struct world *w, uint32_t generation);
 struct bh_abi_stat world_stat(const struct world *w, const struct bh_abi_stat_key *key);
 uint64_t world_loss(const struct world *w, uint32_t which);

@@ -425,6 +425,8 @@ void world_become(struct world *w, uint32_t ifindex, const char *who)
 		ep.role = (uint8_t)endpoints[i].role;
 		ep.tenant = endpoints[i].tenant;
 		ep.flags = endpoints[i].flags;
+		if (ep.role != BH_ROLE_SYSTEM)
+			ep.slot = ifindex == WORLD_IFINDEX ? 1 : 2;
 		if (ep.flags & BH_EP_HAS_V4)
 			memcpy(ep.ip4, ip4.b + 12, 4);
 		if (ep.flags & BH_EP_HAS_V6)

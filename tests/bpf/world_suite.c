@@ -60,7 +60,7 @@ static void check_no_trace(struct world *w)
 {
 	struct bh_abi_event e;
 
-	assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_flows)), 0);
+	assert_int_equal(world_flows(w), 0);
 	assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_stats)), 0);
 	assert_int_equal(world_count(bpf_map__fd(w->skel->maps.bh_event_limits)), 0);
 	assert_int_equal(world_events(w, &e, 1), 0);

@@ -46,6 +46,7 @@ static void put_pod(uint32_t ifindex, uint32_t tenant, const struct ref_endpoint
 		.tenant = tenant,
 		.role = BH_ROLE_TENANT,
 		.flags = BH_EP_HAS_V4 | BH_EP_HAS_V6,
+		.slot = 1, /* both: no region, but the interface in the key, keeps them apart */
 	};
 	uint8_t mapped[16];
 
@@ -86,7 +87,7 @@ static void check(bool egress, const struct ref_endpoint *me, const struct ref_e
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct bh_abi_config config = { .generation = 1 };
+	static const struct bh_abi_config config = { .generation = 2, .flow_sets = 1 };
 	struct input in;
 
 	if (size < sizeof(in) || size - sizeof(in) > DIFF_FRAME_MAX)
