@@ -68,8 +68,23 @@ static uint32_t frag_id(const struct diff_parsed *k)
 		       : ntohl(k->frag_id);
 }
 
+/* What the kernel holds is the reply to what is quoted. */
+static bool same_quoted(const struct ref_parsed *r, const struct diff_parsed *k, bool egress)
+{
+	const bool echo = r->quoted.proto == 1 || r->quoted.proto == 58;
+	/* 8 and 0, 128 and 129 answer each other */
+	const uint8_t answer =
+		r->quoted.proto == 58 ? r->quoted.icmp_type ^ 1 : r->quoted.icmp_type ^ 8;
+
+	return k->quoted.proto == r->quoted.proto &&
+	       memcmp(k->quoted.remote, egress ? r->quoted.saddr : r->quoted.daddr, 16) == 0 &&
+	       ntohs(k->quoted.sport) == (echo ? r->quoted.sport : r->quoted.dport) &&
+	       ntohs(k->quoted.dport) == (echo ? 0 : r->quoted.sport) &&
+	       k->quoted.icmp_type == (echo ? answer : 0);
+}
+
 /* NULL: both say the same. */
-static const char *difference(const struct ref_parsed *r, const struct diff_parsed *k)
+static const char *difference(const struct ref_parsed *r, const struct diff_parsed *k, bool egress)
 {
 	const enum ref_kind kind = kind_of(k);
 
@@ -94,6 +109,8 @@ static const char *difference(const struct ref_parsed *r, const struct diff_pars
 		return "SYN";
 	if ((kind == REF_FIRST || kind == REF_LATER) && frag_id(k) != r->frag_id)
 		return "fragment id";
+	if (kind == REF_ICMP_ERROR && !same_quoted(r, k, egress))
+		return "quoted packet";
 	return NULL;
 }
 
@@ -140,7 +157,7 @@ static void compare(struct rng *rng, const struct bh_abi_endpoint *ep, struct ta
 	diff_kernel_parse(ep, egress ? BH_DIR_EGRESS : BH_DIR_INGRESS, frame, len, &k);
 	ref_parse(&own, egress, frame, len, &r);
 	count(t, &r);
-	what = difference(&r, &k);
+	what = difference(&r, &k, egress);
 	if (what && t->differ++ < MAX_REPORTS)
 		report(what, egress, frame, len, &r, &k);
 }

@@ -137,6 +137,7 @@ static void make_quoted(struct out *o, const struct ref_endpoint *ep, bool v6)
 {
 	static const uint8_t protos[] = { 6, 17, 132, 1, 58, 44, 47 };
 	const bool egress = memcmp(o->p + 6, ep->mac, 6) == 0;
+	const uint32_t options = chance(o, 20) ? rng_below(o->r, 11) : 0;
 	const uint8_t proto =
 		chance(o, 80) ? protos[rng_below(o->r, 3)] : protos[rng_below(o->r, 7)];
 
@@ -147,7 +148,7 @@ static void make_quoted(struct out *o, const struct ref_endpoint *ep, bool v6)
 		put8(o, 64);
 		quote_addresses(o, ep->ip6, 14 + 24, 16, egress);
 	} else {
-		put16(o, 0x4500);
+		put16(o, 0x4500 + (options << 8));
 		put16(o, 20 + rng_below(o->r, 1400));
 		put_random(o, 2);
 		put16(o, chance(o, 90) ? 0x4000 : rng_next(o->r));
@@ -155,9 +156,14 @@ static void make_quoted(struct out *o, const struct ref_endpoint *ep, bool v6)
 		put8(o, proto);
 		put_random(o, 2);
 		quote_addresses(o, ep->ip4, 14 + 16, 4, egress);
+		put_random(o, (size_t)options * 4);
 	}
-	if (proto == 44)
-		put_random(o, 1 + (size_t)rng_below(o->r, 2));
+	if (proto == 44) { /* of IPv6: mostly a first one's, with a protocol behind it */
+		put8(o, protos[rng_below(o->r, 7)]);
+		put8(o, 0);
+		put16(o, chance(o, 70) ? rng_below(o->r, 2) : rng_next(o->r));
+		put_random(o, 4);
+	}
 	put8(o, chance(o, 50) ? (v6 ? 128 : 8) : rng_next(o->r));
 	put_random(o, chance(o, 90) ? 7 + rng_below(o->r, 20) : rng_below(o->r, 7));
 }

@@ -33,7 +33,12 @@ void diff_kernel_parse(const struct bh_abi_endpoint *ep, __u8 dir, const void *f
 					    .sport = s.sport,
 					    .dport = s.dport,
 					    .l4_off = s.l4_off,
-					    .l4_len = s.l4_len };
+					    .l4_len = s.l4_len,
+					    .quoted = { .proto = s.quoted.proto,
+							.icmp_type = s.quoted.icmp_type,
+							.sport = s.quoted.sport,
+							.dport = s.quoted.dport } };
+	__builtin_memcpy(ret_parsed->quoted.remote, s.quoted.remote.b, 16);
 	__builtin_memcpy(ret_parsed->saddr, s.saddr.b, 16);
 	__builtin_memcpy(ret_parsed->daddr, s.daddr.b, 16);
 }

@@ -35,6 +35,11 @@ struct diff_parsed {
 	__u16 sport, dport; /* BE */
 	__u32 frag_id;	    /* as on the wire */
 	__u32 l4_off, l4_len;
+	struct { /* what an ICMP error is about, turned round: struct quoted of bpf/packet.h */
+		__u8 remote[16];
+		__u8 proto, icmp_type;
+		__u16 sport, dport; /* BE */
+	} quoted;
 };
 
 /* @dir BH_DIR_*. */

@@ -34,6 +34,22 @@ static bool is_mapped(const uint8_t *a)
 	return all_zero(a, 10) && a[10] == 0xff && a[11] == 0xff;
 }
 
+static void map4(uint8_t *to, const uint8_t *v4)
+{
+	memset(to, 0, 10);
+	to[10] = to[11] = 0xff;
+	memcpy(to + 12, v4, 4);
+}
+
+/* Of either family, as 16 bytes. */
+static void put_address(uint8_t *to, const uint8_t *from, bool v6)
+{
+	if (v6)
+		memcpy(to, from, 16);
+	else
+		map4(to, from);
+}
+
 /* --- L4 --- */
 
 static void read_tcp(struct ref_parsed *r, struct span s)
@@ -114,12 +130,16 @@ static void read_quoted(struct ref_parsed *r, struct span s, const struct place 
 	if (s.n < header + 8)
 		return drop(r, "quote: L4");
 	const uint8_t type = s.p[header];
-	if (proto == 6 || proto == 17 || proto == 132)
-		return;
-	if (at->v6 ? proto == 58 && (type == 128 || type == 129)
-		   : proto == 1 && (type == 0 || type == 8))
-		return;
-	drop(r, "quote: protocol");
+	const bool ports = proto == 6 || proto == 17 || proto == 132;
+	if (!ports && !(at->v6 ? proto == 58 && (type == 128 || type == 129)
+			       : proto == 1 && (type == 0 || type == 8)))
+		return drop(r, "quote: protocol");
+	put_address(r->quoted.saddr, from, at->v6);
+	put_address(r->quoted.daddr, to, at->v6);
+	r->quoted.proto = proto;
+	r->quoted.icmp_type = ports ? 0 : type;
+	r->quoted.sport = be16(s.p + header + (ports ? 0 : 4));
+	r->quoted.dport = ports ? be16(s.p + header + 2) : 0;
 }
 
 static void read_icmp(struct ref_parsed *r, struct span s, const struct place *at)
@@ -208,13 +228,6 @@ static void read_options4(struct ref_parsed *r, struct span s)
 		s.p += n;
 		s.n -= n;
 	}
-}
-
-static void map4(uint8_t *to, const uint8_t *v4)
-{
-	memset(to, 0, 10);
-	to[10] = to[11] = 0xff;
-	memcpy(to + 12, v4, 4);
 }
 
 static void read_ip4(const struct ref_endpoint *ep, struct ref_parsed *r, struct span s,

@@ -27,7 +27,12 @@ struct ref_parsed {
 	uint32_t l4_off, l4_len;
 	uint32_t frag_id;  /* host order */
 	uint32_t frag_off; /* bytes */
-	bool opens;	   /* TCP: SYN without ACK */
+	bool opens;	   /* TCP: SYN without ACK; SCTP: INIT */
+	struct {	   /* for REF_ICMP_ERROR: the packet that is quoted, as it was sent */
+		uint8_t saddr[16], daddr[16];
+		uint8_t proto, icmp_type;
+		uint16_t sport, dport; /* host order; echo: sport is the id */
+	} quoted;
 };
 
 struct ref_endpoint {
