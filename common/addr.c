@@ -15,11 +15,6 @@
 
 static const uint8_t mapped_prefix[12] = { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff };
 
-bool bh_addr_is_v4(const struct bh_addr *a)
-{
-	return memcmp(a->b, mapped_prefix, sizeof(mapped_prefix)) == 0;
-}
-
 bool bh_addr_is_zero(const struct bh_addr *a)
 {
 	static const uint8_t zero[16];
@@ -27,11 +22,6 @@ bool bh_addr_is_zero(const struct bh_addr *a)
 	if (bh_addr_is_v4(a))
 		return memcmp(a->b + 12, zero, 4) == 0;
 	return memcmp(a->b, zero, sizeof(zero)) == 0;
-}
-
-int bh_addr_cmp(const struct bh_addr *a, const struct bh_addr *b)
-{
-	return memcmp(a->b, b->b, sizeof(a->b));
 }
 
 int bh_addr_from_bytes(const void *bytes, size_t len, struct bh_addr *ret_addr)
@@ -86,12 +76,12 @@ static bool prefix_is_v4(const struct bh_prefix *p)
 
 static bool first_bits_equal(const struct bh_addr *a, const struct bh_addr *b, unsigned int bits)
 {
-	const unsigned int bytes = bits / 8, rest = bits % 8;
-	const uint8_t mask = rest ? (uint8_t)(0xff << (8 - rest)) : 0;
+	const uint64_t first = bh_addr_half(a, 0) ^ bh_addr_half(b, 0);
+	const uint64_t last = bh_addr_half(a, 1) ^ bh_addr_half(b, 1);
 
-	if (memcmp(a->b, b->b, bytes) != 0)
-		return false;
-	return !rest || ((a->b[bytes] ^ b->b[bytes]) & mask) == 0;
+	if (bits <= 64)
+		return !bits || first >> (64 - bits) == 0;
+	return first == 0 && last >> (128 - bits) == 0;
 }
 
 static bool host_bits_zero(const struct bh_prefix *p)

@@ -4,9 +4,11 @@
  * addr - IP addresses and prefixes of both families in one 16-byte form, MACs,
  * and their text. IPv4 is held as ::ffff:a.b.c.d, so one table serves both.
  */
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct bh_err;
 
@@ -34,9 +36,32 @@ struct bh_mac {
 int bh_addr_parse(const char *s, struct bh_addr *ret_addr);
 /* @len 4 or 16, network order; else -EINVAL. */
 int bh_addr_from_bytes(const void *bytes, size_t len, struct bh_addr *ret_addr);
-bool bh_addr_is_v4(const struct bh_addr *a);
 bool bh_addr_is_zero(const struct bh_addr *a); /* ::, 0.0.0.0 */
-int bh_addr_cmp(const struct bh_addr *a, const struct bh_addr *b);
+
+/* One half of an address, host order: 0 the first eight bytes, 1 the last. */
+static inline uint64_t bh_addr_half(const struct bh_addr *a, unsigned int which)
+{
+	uint64_t v;
+
+	memcpy(&v, a->b + 8 * (which & 1), sizeof(v));
+	return be64toh(v);
+}
+
+static inline bool bh_addr_is_v4(const struct bh_addr *a)
+{
+	return bh_addr_half(a, 0) == 0 && bh_addr_half(a, 1) >> 32 == 0xffff;
+}
+
+/* In the order of their bytes: negative, 0, positive. Sorting tens of thousands calls this a lot.
+ */
+static inline int bh_addr_cmp(const struct bh_addr *a, const struct bh_addr *b)
+{
+	const uint64_t a0 = bh_addr_half(a, 0), b0 = bh_addr_half(b, 0);
+	const uint64_t a1 = bh_addr_half(a, 1), b1 = bh_addr_half(b, 1);
+
+	return a0 != b0 ? (a0 < b0 ? -1 : 1) : (a1 > b1) - (a1 < b1);
+}
+
 /* Formats as the family's usual text (IPv4 dotted). Returns @buf. */
 const char *bh_addr_str(const struct bh_addr *a, char buf[static BH_ADDR_STRLEN]);
 

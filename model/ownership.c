@@ -24,11 +24,12 @@ struct sayings {
 	struct saying *v;
 	size_t n, cap;
 	int error;
+	struct bh_special_index special;
 };
 
 static void say(struct sayings *s, const struct bh_addr *a, struct saying what)
 {
-	const struct bh_special *special = bh_special_find(a);
+	const struct bh_special *special = bh_special_index_find(&s->special, a);
 
 	if (special && special->cls == BH_CLASS_INVALID)
 		return;
@@ -58,20 +59,29 @@ static void say_all(struct sayings *s, const struct bh_addr *v, size_t n, struct
 		say(s, &v[i], what);
 }
 
-static bool node_is_ready(const struct bh_model *m, const struct bh_env *env, char *name)
+/* A node and what was found out about it: pods of one node come in rows. */
+struct asked_node {
+	const char *name;
+	bool ready;
+};
+
+static bool node_is_ready(const struct bh_model *m, char *name, struct asked_node *last)
 {
 	const struct bh_object_key key = { .kind = BH_KIND_NODE, .name = name };
 	const struct bh_object *o;
 
-	if (strcmp(name, env->node) == 0)
-		return true;
-	o = bh_model_get(m, &key);
-	return o && o->node.ready;
+	if (!last->name || strcmp(last->name, name) != 0) {
+		o = bh_model_get(m, &key);
+		*last = (struct asked_node){ name, o && o->node.ready };
+	}
+	return last->ready;
 }
 
 static void say_pods(const struct bh_model *m, const struct bh_env *env, const struct bh_picture *p,
 		     struct sayings *s)
 {
+	struct asked_node last = { 0 };
+
 	for (size_t i = 0; i < p->n_pods; i++) {
 		const struct bh_pic_pod *pod = &p->pods[i];
 		struct saying what = { .what = SAYS_POD, .cls = pod->cls, .tenant = pod->tenant };
@@ -79,7 +89,8 @@ static void say_pods(const struct bh_model *m, const struct bh_env *env, const s
 		if (!pod->live)
 			continue;
 		/* nothing there keeps a neighbour from sending with this address */
-		if (!env->trust_unready_nodes && !node_is_ready(m, env, pod->obj->pod.node)) {
+		if (!env->trust_unready_nodes && !pod->local &&
+		    !node_is_ready(m, pod->obj->pod.node, &last)) {
 			what.cls = BH_CLASS_UNPROTECTED;
 			what.tenant = BH_NO_TENANT;
 		}
@@ -221,6 +232,7 @@ int bh_derive_addrs(const struct bh_model *m, const struct bh_env *env, struct b
 	struct sayings s = { 0 };
 	int r;
 
+	bh_special_index_init(&s.special);
 	say_nodes(m, env, &s);
 	say_pods(m, env, p, &s);
 	say_all(&s, env->dns_servers, env->n_dns_servers, (struct saying){ .what = SAYS_DNS });

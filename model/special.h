@@ -89,5 +89,22 @@ struct bh_special {
 const struct bh_special *bh_special_rows(size_t *ret_n);
 /* The row with the longest prefix that holds @a, or NULL: then it is globally reachable. */
 const struct bh_special *bh_special_find(const struct bh_addr *a);
+
+/* The same in a few steps, for who asks about tens of thousands of addresses. Points to the rows.
+ */
+#define BH_SPECIAL_EDGES_MAX 128
+
+struct bh_special_index {
+	size_t n;
+	struct {
+		struct bh_addr from; /* up to the next one; sorted */
+		const struct bh_special *row;
+	} v[BH_SPECIAL_EDGES_MAX];
+};
+
+void bh_special_index_init(struct bh_special_index *ret_index);
+/* As bh_special_find(). */
+const struct bh_special *bh_special_index_find(const struct bh_special_index *index,
+					       const struct bh_addr *a);
 /* Is @a behind a NAT64 router with the well-known prefix (RFC 6052)? */
 bool bh_special_is_nat64(const struct bh_addr *a);

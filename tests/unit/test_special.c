@@ -127,6 +127,38 @@ static void special_find__edges_of_every_kind__class(void **state)
 	}
 }
 
+static void assert_found_alike(const struct bh_special_index *index, const struct bh_addr *a)
+{
+	char text[BH_ADDR_STRLEN];
+	const struct bh_special *want = bh_special_find(a), *got = bh_special_index_find(index, a);
+
+	if (got != want)
+		fail_msg("%s: %s, not %s", bh_addr_str(a, text), got ? got->name : "nothing",
+			 want ? want->name : "nothing");
+}
+
+static void special_index__edges_and_neighbours__as_without(void **state)
+{
+	struct bh_special_index index;
+
+	(void)state;
+	bh_special_index_init(&index);
+	for (size_t i = 0; i < N(edges); i++) {
+		const struct bh_addr a = bh_test_addr(edges[i].addr);
+
+		assert_found_alike(&index, &a);
+	}
+	for (size_t i = 0; i < index.n; i++) {
+		struct bh_addr a = index.v[i].from;
+		int byte = 15;
+
+		assert_found_alike(&index, &a);
+		while (byte >= 0 && a.b[byte]-- == 0) /* the one before, which for :: is the last */
+			byte--;
+		assert_found_alike(&index, &a);
+	}
+}
+
 /* Held as ::ffff:a.b.c.d, an IPv4 address must not fall under any IPv6 row. */
 static void special_rows__of_ipv6__hold_no_ipv4(void **state)
 {
@@ -173,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(special_find__edges_of_every_kind__class),
+		cmocka_unit_test(special_index__edges_and_neighbours__as_without),
 		cmocka_unit_test(special_rows__of_ipv6__hold_no_ipv4),
 		cmocka_unit_test(special_rows__host_bits_zero_and_unique),
 	};
