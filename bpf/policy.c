@@ -54,19 +54,28 @@ void bh_policy_problem(struct bh_policy *p, const char *tenant, const char *fmt,
 	va_end(ap);
 }
 
-/* The tenant's number; 0 for none, or for a tenant that could get none. */
-static uint32_t number_of(const struct bh_picture *pic, const struct bh_ids *ids, uint32_t tenant)
+/* Each tenant's number, 0 for one that could get none: looked up once, not for each address. */
+static uint32_t *number_all(const struct bh_picture *pic, const struct bh_ids *ids)
 {
-	return tenant == BH_NO_TENANT ? 0 : bh_ids_get(ids, pic->tenants[tenant].name);
+	uint32_t *numbers = calloc(pic->n_tenants + 1, sizeof(*numbers));
+
+	for (size_t i = 0; numbers && i < pic->n_tenants; i++)
+		numbers[i] = bh_ids_get(ids, pic->tenants[i].name);
+	return numbers;
 }
 
-static int add_tenants(struct bh_policy *p, const struct bh_picture *pic, const struct bh_ids *ids)
+static uint32_t number_of(const uint32_t *numbers, uint32_t tenant)
+{
+	return tenant == BH_NO_TENANT ? 0 : numbers[tenant];
+}
+
+static int add_tenants(struct bh_policy *p, const struct bh_picture *pic, const uint32_t *numbers)
 {
 	int r = 0;
 
 	for (size_t i = 0; i < pic->n_tenants && r >= 0; i++) {
 		const struct bh_tenant_spec *s = pic->tenants[i].spec;
-		const uint32_t id = bh_ids_get(ids, pic->tenants[i].name);
+		const uint32_t id = numbers[i];
 		const struct bh_abi_tenant v = {
 			.mode = (uint8_t)s->net.mode,
 			.world_egress = (uint8_t)s->net.egress,
@@ -79,7 +88,7 @@ static int add_tenants(struct bh_policy *p, const struct bh_picture *pic, const 
 	return r;
 }
 
-static int add_addrs(struct bh_policy *p, const struct bh_picture *pic, const struct bh_ids *ids)
+static int add_addrs(struct bh_policy *p, const struct bh_picture *pic, const uint32_t *numbers)
 {
 	int r = 0;
 
@@ -96,12 +105,12 @@ static int add_addrs(struct bh_policy *p, const struct bh_picture *pic, const st
 		};
 
 		if (a->cls == BH_CLASS_TENANT) {
-			v.tenant = number_of(pic, ids, a->tenant);
+			v.tenant = number_of(numbers, a->tenant);
 			if (!v.tenant)
 				v.cls = BH_CLASS_CONFLICT;
 		}
 		if (a->external && a->owner == BH_CLASS_TENANT) {
-			v.tenant = number_of(pic, ids, a->owner_tenant);
+			v.tenant = number_of(numbers, a->owner_tenant);
 			if (!v.tenant)
 				v.owner = BH_CLASS_MIXED;
 		}
@@ -190,8 +199,8 @@ static int add_link_local(struct bh_policy *p, const struct bh_abi_endpoint *ep)
 	return bh_table_add(&p->maps[BH_PM_ADDRS], ep->ll6, &v);
 }
 
-static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic,
-			 const struct bh_ids *ids, const struct bh_ifs *ifs)
+static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic, const uint32_t *numbers,
+			 const struct bh_ifs *ifs)
 {
 	int r = 0;
 
@@ -202,7 +211,7 @@ static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic,
 
 		if (f->state != BH_IF_ENFORCED && !f->retired)
 			continue;
-		set_identity(&ep, f, pic, f->pod ? number_of(pic, ids, f->pod->tenant) : 0);
+		set_identity(&ep, f, pic, f->pod ? number_of(numbers, f->pod->tenant) : 0);
 		memcpy(ep.mac, f->mac.b, sizeof(ep.mac));
 		ll = bh_addr_eui64_ll(&f->mac);
 		memcpy(ep.ll6, ll.b, sizeof(ep.ll6));
@@ -252,19 +261,22 @@ int bh_policy_build(const struct bh_picture *pic, const struct bh_ids *ids,
 		    const struct bh_ifs *ifs, struct bh_policy **ret_policy)
 {
 	bh_auto(bh_policy_freep) struct bh_policy *p = NULL;
+	bh_autofree uint32_t *numbers = number_all(pic, ids);
 	int r;
 
+	if (!numbers)
+		return -ENOMEM;
 	r = bh_policy_new(&p);
 	if (r < 0)
 		return r;
 	set_nat64(p, pic);
-	r = add_tenants(p, pic, ids);
+	r = add_tenants(p, pic, numbers);
 	if (r >= 0)
-		r = add_addrs(p, pic, ids);
+		r = add_addrs(p, pic, numbers);
 	if (r >= 0)
 		r = add_cidrs(p, pic);
 	if (r >= 0)
-		r = add_endpoints(p, pic, ids, ifs);
+		r = add_endpoints(p, pic, numbers, ifs);
 	if (r >= 0)
 		r = bh_grants_compile(p, pic, ids);
 	if (r >= 0)

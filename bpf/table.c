@@ -43,10 +43,41 @@ static int row_cmp(const void *a, const void *b, void *key_size)
 	return memcmp(a, b, *(const uint32_t *)key_size);
 }
 
+/* How many rows from the first on are in order. */
+static size_t in_order(const struct bh_table *t)
+{
+	size_t n = t->n ? 1 : 0;
+
+	while (n < t->n && memcmp(bh_table_key(t, n - 1), bh_table_key(t, n), t->key_size) <= 0)
+		n++;
+	return n;
+}
+
+/*
+ * Most rows come in order, and a few behind them do not: those are sorted by themselves and put
+ * where they belong, from the end on.
+ */
 void bh_table_order(struct bh_table *t)
 {
-	if (t->n)
-		qsort_r(t->rows, t->n, t->key_size + t->value_size, row_cmp, &t->key_size);
+	const size_t row = t->key_size + t->value_size, head = in_order(t), tail = t->n - head;
+	bh_autofree uint8_t *late = tail ? malloc(tail * row) : NULL;
+	size_t i = head, k = tail;
+
+	if (!tail)
+		return;
+	if (!late) { /* slower, but needs nothing from us */
+		qsort_r(t->rows, t->n, row, row_cmp, &t->key_size);
+		return;
+	}
+	memcpy(late, t->rows + head * row, tail * row);
+	qsort_r(late, tail, row, row_cmp, &t->key_size);
+	while (k) {
+		const bool from_head = i && row_cmp(t->rows + (i - 1) * row, late + (k - 1) * row,
+						    &t->key_size) > 0;
+		const uint8_t *last = from_head ? t->rows + --i * row : late + --k * row;
+
+		memcpy(t->rows + (i + k) * row, last, row);
+	}
 }
 
 int bh_table_sort(struct bh_table *t)

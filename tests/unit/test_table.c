@@ -49,6 +49,28 @@ static void table_sort__any_order__found_by_key(void **state)
 	assert_int_equal(get(&t, 0), UINT32_MAX);
 }
 
+/* The usual case: what is long comes in order, and little comes behind it. */
+static void table_sort__few_late_rows__among_the_others(void **state)
+{
+	static const uint16_t late[] = { 5001, 0, 2999, 1, 4000, 65535, 3000 };
+	struct bh_table t;
+
+	(void)state;
+	bh_table_init(&t, 2, 4);
+	for (uint16_t i = 2; i < 5000; i += 2)
+		add(&t, i, i + 5u);
+	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++)
+		add(&t, late[i], late[i] + 5u); /* 4000 and 3000 are there already */
+	assert_int_equal(bh_table_sort(&t), 0);
+	assert_int_equal(t.n, 2499 + 5);
+	for (uint16_t i = 2; i < 5000; i += 2)
+		assert_int_equal(get(&t, i), i + 5u);
+	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++)
+		assert_int_equal(get(&t, late[i]), late[i] + 5u);
+	assert_int_equal(get(&t, 3), UINT32_MAX);
+	bh_table_done(&t);
+}
+
 static void table_sort__equal_rows__one_left(void **state)
 {
 	struct bh_table t;
@@ -151,6 +173,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(table_sort__any_order__found_by_key),
+		cmocka_unit_test(table_sort__few_late_rows__among_the_others),
 		cmocka_unit_test(table_sort__equal_rows__one_left),
 		cmocka_unit_test(table_sort__one_key_two_values__eexist),
 		cmocka_unit_test(table_sort__empty__fine),
