@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The kernel programs, compiled for user space, on any frame with any metadata: no access outside
- * of what they were given (the sanitizers see to that), nothing passes that the reference parser
- * (tests/diff) would not let through, and nothing ever passes between two tenants.
+ * The kernel programs, compiled for user space, on any frames with any metadata, one after the
+ * other: no access outside of what they were given (the sanitizers see to that), nothing passes
+ * that the reference parser (tests/diff) would not let through, and nothing ever passes between two
+ * tenants, whatever went before.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -15,8 +16,12 @@
 #define IF_ACME 7
 #define IF_GLOBEX 8
 
+#define FRAMES_MAX 16
+
+/* Before each frame. */
 struct input {
 	uint8_t dir, which;
+	uint16_t len;
 	struct diff_meta meta;
 };
 
@@ -85,28 +90,39 @@ static void check(bool egress, const struct ref_endpoint *me, const struct ref_e
 	FUZZ_CHECK(!is_pods(egress ? r.daddr : r.saddr, other));
 }
 
+static void one_frame(struct input *in, const uint8_t *frame, size_t len)
+{
+	const bool egress = in->dir & 1, is_acme = in->which & 1;
+
+	in->meta.ip_summed &= 3;
+	if (diff_kernel_filter(is_acme ? IF_ACME : IF_GLOBEX,
+			       egress ? BH_DIR_EGRESS : BH_DIR_INGRESS, frame, len,
+			       &in->meta) == PASSED)
+		check(egress, is_acme ? &acme : &globex, is_acme ? &globex : &acme, frame, len);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct bh_abi_config config = { .generation = 2, .flow_sets = 1 };
+	static const struct bh_abi_config config = {
+		.generation = 2,
+		.flow_sets = 2, /* soon full */
+		.flow_key = { 1, 2 },
+	};
 	struct input in;
 
-	if (size < sizeof(in) || size - sizeof(in) > DIFF_FRAME_MAX)
-		return 0;
-	memcpy(&in, data, sizeof(in));
-	data += sizeof(in);
-	size -= sizeof(in);
-	in.meta.ip_summed &= 3;
 	put_pod(IF_ACME, BH_TENANT_FIRST, &acme);
 	put_pod(IF_GLOBEX, BH_TENANT_FIRST + 1, &globex);
 	diff_put_config(&config);
-	const bool egress = in.dir & 1, is_acme = in.which & 1;
-	/* twice: the second time whatever the first one left is there */
-	for (int i = 0; i < 2; i++) {
-		if (diff_kernel_filter(is_acme ? IF_ACME : IF_GLOBEX,
-				       egress ? BH_DIR_EGRESS : BH_DIR_INGRESS, data, size,
-				       &in.meta) == PASSED)
-			check(egress, is_acme ? &acme : &globex, is_acme ? &globex : &acme, data,
-			      size);
+	for (int i = 0; i < FRAMES_MAX && size >= sizeof(in); i++) {
+		memcpy(&in, data, sizeof(in));
+		data += sizeof(in);
+		size -= sizeof(in);
+		const size_t len = in.len < size ? in.len : size;
+		if (len > DIFF_FRAME_MAX)
+			break;
+		one_frame(&in, data, len);
+		data += len;
+		size -= len;
 	}
 	diff_reset();
 	return 0;
