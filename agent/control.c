@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/control_events.h"
+#include "agent/control_feed.h"
 #include "agent/http/listen.h"
 #include "agent/http/server.h"
 #include "agent/http/stream.h"
@@ -24,14 +24,15 @@
 struct follower {
 	struct bh_control *control; /* NULL: the slot is free */
 	struct bh_http_stream *stream;
-	struct bh_events_query query;
+	enum bh_feed_id feed;
+	struct bh_feed_query query;
 };
 
 struct bh_control {
 	struct bh_control_ops ops;
 	struct bh_listen_unix listen;
 	struct bh_http_server *server;
-	struct bh_events *events;
+	struct bh_feed *feeds[BH_FEED_MAX_];
 	struct follower followers[BH_HTTP_MAX_STREAMS];
 	struct bh_control_stats stats;
 };
@@ -75,6 +76,7 @@ static int ask(const struct bh_control_ops *ops, const struct bh_control_query *
 	case BH_CONTROL_EXPLAIN:
 		return ops->explain(ops->ud, &q->explain, ret_json, err);
 	case BH_CONTROL_EVENTS:
+	case BH_CONTROL_FLOWS:
 		break;
 	}
 	return -EOPNOTSUPP;
@@ -97,7 +99,7 @@ static void answer_json(struct bh_control *c, struct bh_http_request *req,
 		bh_http_reply(req, 200, JSON_TYPE, text, strlen(text));
 }
 
-static int add_to_body(void *ud, const struct bh_event_line *line)
+static int add_to_body(void *ud, const struct bh_feed_line *line)
 {
 	struct bh_buf *b = ud;
 
@@ -105,38 +107,67 @@ static int add_to_body(void *ud, const struct bh_event_line *line)
 	return b->error;
 }
 
-static int add_to_stream(void *ud, const struct bh_event_line *line)
+static int add_to_stream(void *ud, const struct bh_feed_line *line)
 {
 	return bh_http_stream_write(ud, line->line, line->len);
+}
+
+/* Tell who writes flow records what all their readers together want; nothing, if there is none. */
+static void tell_demand(struct bh_control *c)
+{
+	struct bh_flow_demand d = { .sample = BH_FEED_SAMPLE_MAX, .tenant = "" };
+
+	for (size_t i = 0; i < BH_HTTP_MAX_STREAMS; i++) {
+		const struct follower *const f = &c->followers[i];
+
+		if (!f->control || f->feed != BH_FEED_FLOWS)
+			continue;
+		if (f->query.sample < d.sample)
+			d.sample = f->query.sample;
+		if (!d.followers)
+			d.tenant = f->query.tenant;
+		else if (strcmp(d.tenant, f->query.tenant) != 0)
+			d.tenant = "";
+		d.followers++;
+	}
+	if (c->ops.flows_wanted)
+		c->ops.flows_wanted(c->ops.ud, &d);
 }
 
 static void on_closed(void *ud, struct bh_http_stream *s)
 {
 	struct follower *f = ud;
+	struct bh_control *const c = f->control;
 
 	(void)s;
-	f->control->stats.followers--;
+	c->stats.followers[f->feed]--;
 	f->control = NULL;
+	if (f->feed == BH_FEED_FLOWS)
+		tell_demand(c);
 }
 
-static void answer_events(struct bh_control *c, struct bh_http_request *req,
-			  const struct bh_events_query *q)
+static void answer_recent(struct bh_feed *feed, struct bh_http_request *req,
+			  const struct bh_feed_query *q)
 {
 	bh_autobuf b = BH_BUF_INIT;
-	struct follower *f = c->followers;
-	size_t len = 0;
 	char *body = NULL;
+	size_t len = 0;
 	int r;
 
-	if (!q->follow) {
-		(void)bh_events_recent(c->events, q, SIZE_MAX, add_to_body, &b);
-		r = bh_buf_take(&b, &body, &len);
-		if (r < 0)
-			reply_error(req, r, &(struct bh_err){ 0 });
-		else
-			bh_http_reply(req, 200, LINES_TYPE, body, len);
-		return;
-	}
+	(void)bh_feed_recent(feed, q, SIZE_MAX, add_to_body, &b);
+	r = bh_buf_take(&b, &body, &len);
+	if (r < 0)
+		reply_error(req, r, &(struct bh_err){ 0 });
+	else
+		bh_http_reply(req, 200, LINES_TYPE, body, len);
+}
+
+static void answer_follow(struct bh_control *c, enum bh_feed_id feed, struct bh_http_request *req,
+			  const struct bh_feed_query *q)
+{
+	struct follower *f = c->followers;
+	int r;
+
 	while (f < c->followers + BH_HTTP_MAX_STREAMS && f->control)
 		f++;
 	if (f == c->followers + BH_HTTP_MAX_STREAMS)
@@ -150,9 +181,21 @@ static void answer_events(struct bh_control *c, struct bh_http_request *req,
 	if (r < 0)
 		return;
 	f->control = c;
+	f->feed = feed;
 	f->query = *q;
-	c->stats.followers++;
-	(void)bh_events_recent(c->events, q, FOLLOW_RECENT_BYTES, add_to_stream, f->stream);
+	c->stats.followers[feed]++;
+	if (feed == BH_FEED_FLOWS)
+		tell_demand(c);
+	(void)bh_feed_recent(c->feeds[feed], q, FOLLOW_RECENT_BYTES, add_to_stream, f->stream);
+}
+
+static void answer_feed(struct bh_control *c, enum bh_feed_id feed, struct bh_http_request *req,
+			const struct bh_feed_query *q)
+{
+	if (q->follow)
+		answer_follow(c, feed, req, q);
+	else
+		answer_recent(c->feeds[feed], req, q);
 }
 
 /* The file's mode says the same; this holds whatever becomes of the file. */
@@ -179,7 +222,9 @@ static void on_request(void *ud, struct bh_http_request *req)
 	if (r < 0)
 		reply_error(req, r, &err);
 	else if (q.verb == BH_CONTROL_EVENTS)
-		answer_events(c, req, &q.events);
+		answer_feed(c, BH_FEED_EVENTS, req, &q.feed);
+	else if (q.verb == BH_CONTROL_FLOWS)
+		answer_feed(c, BH_FEED_FLOWS, req, &q.feed);
 	else
 		answer_json(c, req, &q);
 }
@@ -188,13 +233,14 @@ int bh_control_new(struct bh_loop *loop, const char *socket_path, const struct b
 		   struct bh_control **ret_control, struct bh_err *err)
 {
 	bh_auto(bh_control_freep) struct bh_control *c = calloc(1, sizeof(*c));
-	int r;
+	int r = 0;
 
 	if (!c)
 		return -ENOMEM;
 	c->listen.fd = -1;
 	c->ops = *ops;
-	r = bh_events_new(&c->events);
+	for (int i = 0; i < BH_FEED_MAX_ && r >= 0; i++)
+		r = bh_feed_new(&c->feeds[i]);
 	if (r < 0)
 		return r;
 	r = bh_listen_unix_open(socket_path, &c->listen, err);
@@ -213,25 +259,26 @@ struct bh_control *bh_control_free(struct bh_control *c)
 		return NULL;
 	c->server = bh_http_server_free(c->server);
 	bh_listen_unix_close(&c->listen);
-	c->events = bh_events_free(c->events);
+	for (int i = 0; i < BH_FEED_MAX_; i++)
+		bh_feed_free(c->feeds[i]);
 	free(c);
 	return NULL;
 }
 
-void bh_control_publish_event(struct bh_control *c, const struct bh_json *event)
+void bh_control_publish(struct bh_control *c, enum bh_feed_id feed, const struct bh_json *object)
 {
-	const struct bh_event_line *line;
+	const struct bh_feed_line *line;
 
-	if (bh_events_add(c->events, event, BH_EVENT_MAX_BYTES, &line) < 0) {
-		c->stats.events_lost++;
+	if (bh_feed_add(c->feeds[feed], object, BH_FEED_LINE_MAX, &line) < 0) {
+		c->stats.lost[feed]++;
 		return;
 	}
-	c->stats.events++;
+	c->stats.published[feed]++;
 	for (size_t i = 0; i < BH_HTTP_MAX_STREAMS; i++) {
 		struct follower *f = &c->followers[i];
 
 		/* A follower that cannot take it is cut off, and closed() clears its slot. */
-		if (f->control && bh_events_match(line, &f->query))
+		if (f->control && f->feed == feed && bh_feed_match(line, &f->query))
 			(void)bh_http_stream_write(f->stream, line->line, line->len);
 	}
 }

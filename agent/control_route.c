@@ -27,11 +27,28 @@ static const struct choice reason = { "reason", BH_REASON_MAX_, bh_reason_name,
 				      "one of those in docs/reasons.md" };
 static const struct choice verdict = { "verdict", BH_VERDICT_AUDIT + 1, bh_verdict_name,
 				       "pass, drop or audit" };
+static const struct choice protocol = { "proto", BH_PROTO_NAMES, bh_proto_nth,
+					"tcp, udp, icmp, icmpv6, sctp or other" };
+static const struct choice peer_class = { "class", BH_CLASS_MAX_, bh_class_name,
+					  "one of those in docs/policy.md" };
+
+/* NAMESPACE/POD into its parts. False: it is none. */
+static bool split_pod(const char *text, char ret_ns[static BH_CONTROL_NS_MAX + 1],
+		      char ret_name[static BH_CONTROL_NAME_MAX + 1])
+{
+	const char *const slash = strchr(text, '/');
+
+	if (!slash || slash - text > BH_CONTROL_NS_MAX || strlen(slash + 1) > BH_CONTROL_NAME_MAX)
+		return false;
+	memcpy(ret_ns, text, (size_t)(slash - text));
+	ret_ns[slash - text] = '\0';
+	memcpy(ret_name, slash + 1, strlen(slash + 1) + 1);
+	return bh_parse_is_label(ret_ns) && bh_parse_is_subdomain(ret_name);
+}
 
 static int parse_end(const char *key, const char *text, struct bh_explain_end *e,
 		     struct bh_err *err)
 {
-	const char *slash;
 	size_t len;
 
 	if (!text || !*text)
@@ -43,16 +60,8 @@ static int parse_end(const char *key, const char *text, struct bh_explain_end *e
 				  sizeof(e->text) - 1);
 	memcpy(e->text, text, len + 1);
 	e->is_addr = !bh_addr_parse(text, &e->addr);
-	if (e->is_addr)
+	if (e->is_addr || split_pod(text, e->ns, e->name))
 		return 0;
-	slash = strchr(text, '/');
-	if (slash && (size_t)(slash - text) <= BH_CONTROL_NS_MAX &&
-	    strlen(slash + 1) <= BH_CONTROL_NAME_MAX) {
-		memcpy(e->ns, text, (size_t)(slash - text));
-		memcpy(e->name, slash + 1, strlen(slash + 1) + 1);
-		if (bh_parse_is_label(e->ns) && bh_parse_is_subdomain(e->name))
-			return 0;
-	}
 	return bh_err_set(err, EINVAL, "%s: '%s', expected NAMESPACE/POD or an IP address", key,
 			  text);
 }
@@ -125,35 +134,70 @@ static bool is_tenant(const char *s)
 	       (bh_parse_is_subdomain(s) || (*s == '_' && bh_parse_is_label(s + 1)));
 }
 
-static int parse_events(const struct bh_http_target *t, struct bh_events_query *q,
-			struct bh_err *err)
+/* Names of a tenant and of a pod. */
+static int parse_names(const struct bh_http_target *t, struct bh_feed_query *q, struct bh_err *err)
+{
+	const char *const tenant = bh_http_target_get(t, "tenant");
+	const char *const pod = bh_http_target_get(t, "pod");
+	char ns[BH_CONTROL_NS_MAX + 1], name[BH_CONTROL_NAME_MAX + 1];
+
+	if (tenant && !is_tenant(tenant))
+		return bh_err_set(err, EINVAL, "tenant: '%.64s', expected a Tenant's name", tenant);
+	if (tenant)
+		memcpy(q->tenant, tenant, strlen(tenant) + 1);
+	if (pod && !split_pod(pod, ns, name))
+		return bh_err_set(err, EINVAL, "pod: '%.64s', expected NAMESPACE/POD", pod);
+	if (pod)
+		memcpy(q->pod, pod, strlen(pod) + 1);
+	return 0;
+}
+
+static int parse_number(const struct bh_http_target *t, const char *key, uint64_t min, uint64_t max,
+			uint64_t *v, struct bh_err *err)
+{
+	const char *const text = bh_http_target_get(t, key);
+
+	if (text && bh_parse_u64(text, min, max, v) < 0)
+		return bh_err_set(err, EINVAL, "%s: '%.64s', expected %llu..%llu", key, text,
+				  (unsigned long long)min, (unsigned long long)max);
+	return 0;
+}
+
+static int parse_feed(const struct bh_http_target *t, struct bh_feed_query *q, struct bh_err *err)
 {
 	const char *const follow = bh_http_target_get(t, "follow");
-	const char *const recent = bh_http_target_get(t, "recent");
-	const char *const tenant = bh_http_target_get(t, "tenant");
-	uint64_t n;
+	uint64_t recent, port = 0, sample = 1;
 	int r;
 
 	if (follow && strcmp(follow, "0") && strcmp(follow, "1"))
-		return bh_err_set(err, EINVAL, "follow: '%s', expected 0 or 1", follow);
+		return bh_err_set(err, EINVAL, "follow: '%.64s', expected 0 or 1", follow);
 	q->follow = follow && *follow == '1';
-	n = q->follow ? 0 : BH_EVENTS_RECENT_MAX;
-	if (recent && bh_parse_u64(recent, 0, BH_EVENTS_RECENT_MAX, &n) < 0)
-		return bh_err_set(err, EINVAL, "recent: '%s', expected 0..%d", recent,
-				  BH_EVENTS_RECENT_MAX);
-	q->recent = (unsigned int)n;
-	if (tenant && !is_tenant(tenant))
-		return bh_err_set(err, EINVAL, "tenant: '%s', expected a Tenant's name", tenant);
-	if (tenant)
-		memcpy(q->tenant, tenant, strlen(tenant) + 1);
-	r = parse_choice(t, &reason, &q->reason, err);
-	return r < 0 ? r : parse_choice(t, &verdict, &q->verdict, err);
+	recent = q->follow ? 0 : BH_FEED_RECENT_MAX;
+	r = parse_number(t, "recent", 0, BH_FEED_RECENT_MAX, &recent, err);
+	if (r >= 0)
+		r = parse_number(t, "port", 1, UINT16_MAX, &port, err);
+	if (r >= 0)
+		r = parse_number(t, "sample", 1, BH_FEED_SAMPLE_MAX, &sample, err);
+	if (r >= 0)
+		r = parse_names(t, q, err);
+	if (r >= 0)
+		r = parse_choice(t, &reason, &q->reason, err);
+	if (r >= 0)
+		r = parse_choice(t, &verdict, &q->verdict, err);
+	if (r >= 0)
+		r = parse_choice(t, &protocol, &q->proto, err);
+	if (r >= 0)
+		r = parse_choice(t, &peer_class, &q->peer_class, err);
+	q->recent = (unsigned int)recent;
+	q->port = (uint16_t)port;
+	q->sample = (unsigned int)sample;
+	return r;
 }
 
 static const struct route {
 	const char *path;
 	enum bh_control_verb verb;
-	const char *params[8]; /* known ones, up to a NULL */
+	const char *params[12]; /* known ones, up to a NULL */
 } routes[] = {
 	{ "/v1/status", BH_CONTROL_STATUS, { NULL } },
 	{ "/v1/tenants", BH_CONTROL_TENANTS, { NULL } },
@@ -161,7 +205,12 @@ static const struct route {
 	{ "/v1/explain", BH_CONTROL_EXPLAIN, { "src", "dst", "proto", "port", NULL } },
 	{ "/v1/events",
 	  BH_CONTROL_EVENTS,
-	  { "follow", "recent", "tenant", "reason", "verdict", NULL } },
+	  { "follow", "recent", "tenant", "pod", "reason", "verdict", "proto", "port", "class",
+	    NULL } },
+	{ "/v1/flows",
+	  BH_CONTROL_FLOWS,
+	  { "follow", "recent", "tenant", "pod", "reason", "verdict", "proto", "port", "class",
+	    "sample", NULL } },
 };
 
 static const struct route *find_route(const char *path)
@@ -204,8 +253,8 @@ int bh_control_route(const struct bh_http_target *t, struct bh_control_query *re
 	q.verb = route->verb;
 	if (q.verb == BH_CONTROL_EXPLAIN)
 		r = parse_explain(t, &q.explain, err);
-	else if (q.verb == BH_CONTROL_EVENTS)
-		r = parse_events(t, &q.events, err);
+	else if (q.verb == BH_CONTROL_EVENTS || q.verb == BH_CONTROL_FLOWS)
+		r = parse_feed(t, &q.feed, err);
 	if (r < 0)
 		return r;
 	*ret_query = q;

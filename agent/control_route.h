@@ -18,6 +18,7 @@ enum bh_control_verb {
 	BH_CONTROL_PODS,
 	BH_CONTROL_EXPLAIN,
 	BH_CONTROL_EVENTS,
+	BH_CONTROL_FLOWS,
 };
 
 #define BH_CONTROL_NS_MAX 63	/* a label */
@@ -38,21 +39,28 @@ struct bh_explain_query {
 	uint16_t port; /* host order; 0 with IPPROTO_ICMP */
 };
 
-#define BH_EVENTS_RECENT_MAX 1024
+#define BH_FEED_RECENT_MAX 1024
+#define BH_FEED_SAMPLE_MAX 65536
 
-struct bh_events_query {
+/* Which events, or which flow records; "" and 0 in a filter = all. */
+struct bh_feed_query {
 	bool follow;
-	unsigned int recent;		      /* how many of the latest to begin with */
-	char tenant[BH_CONTROL_NAME_MAX + 1]; /* "" = all; these three likewise */
-	const char *reason;		      /* one of BH_REASONS' labels, or "" */
-	const char *verdict;		      /* "pass", "drop", "audit" or "" */
+	unsigned int recent;	/* how many of the latest to begin with */
+	unsigned int sample;	/* flows: one in so many, 1..BH_FEED_SAMPLE_MAX */
+	uint16_t port;		/* host order; of either end */
+	const char *reason;	/* one of BH_REASONS' labels */
+	const char *verdict;	/* "pass", "drop", "audit" */
+	const char *proto;	/* as bh_proto_name() gives it */
+	const char *peer_class; /* one of BH_CLASSES' labels */
+	char tenant[BH_CONTROL_NAME_MAX + 1];
+	char pod[BH_CONTROL_NS_MAX + 1 + BH_CONTROL_NAME_MAX + 1]; /* NAMESPACE/POD */
 };
 
 struct bh_control_query {
 	enum bh_control_verb verb;
 	union {
 		struct bh_explain_query explain;
-		struct bh_events_query events;
+		struct bh_feed_query feed; /* BH_CONTROL_EVENTS, BH_CONTROL_FLOWS */
 	};
 };
 

@@ -16,6 +16,7 @@
 #include "agent/confine.h"
 #include "agent/control.h"
 #include "agent/explain.h"
+#include "agent/follow.h"
 #include "agent/loop.h"
 #include "agent/observe.h"
 #include "agent/pipeline.h"
@@ -43,6 +44,7 @@ struct bh_enforcer {
 	struct bh_pipeline *pl;
 	struct bh_dir *dir;
 	struct bh_control *control;
+	struct bh_follow *flows;
 	struct bh_report_channel *channel;
 	struct bh_loop_source *on_links, *on_dir, *on_events, *on_term, *on_int;
 	struct bh_loop_source *dir_timer, *refresh_timer;
@@ -59,6 +61,7 @@ static struct bh_enforcer *enforcer_free(struct bh_enforcer *e)
 		return NULL;
 	bh_report_channel_free(e->channel);
 	bh_control_free(e->control);
+	bh_follow_free(e->flows);
 	bh_loop_source_free(e->on_links);
 	bh_loop_source_free(e->on_dir);
 	bh_loop_source_free(e->on_events);
@@ -116,7 +119,7 @@ static void on_finding(void *ud, const struct bh_finding *f, bool over)
 	bh_auto(bh_json_freep) struct bh_json *j = bh_view_finding(&e->view, f, over);
 
 	if (j)
-		bh_control_publish_event(e->control, j);
+		bh_control_publish(e->control, BH_FEED_EVENTS, j);
 }
 
 static void run(struct bh_enforcer *e)
@@ -204,7 +207,7 @@ static void on_event(void *ud, const struct bh_abi_event *ev)
 
 	e->events++;
 	if (j)
-		bh_control_publish_event(e->control, j);
+		bh_control_publish(e->control, BH_FEED_EVENTS, j);
 }
 
 static void on_events_io(void *ud, uint32_t revents)
@@ -213,6 +216,15 @@ static void on_events_io(void *ud, uint32_t revents)
 
 	(void)revents;
 	(void)bh_datapath_events(bh_pipeline_datapath(e->pl), on_event, e);
+}
+
+static void on_flow(void *ud, const struct bh_abi_flow_record *f)
+{
+	struct bh_enforcer *e = ud;
+	bh_auto(bh_json_freep) struct bh_json *j = bh_view_flow(&e->view, f);
+
+	if (j)
+		bh_control_publish(e->control, BH_FEED_FLOWS, j);
 }
 
 /* --- what the socket asks --- */
@@ -266,6 +278,15 @@ static int get_explain(void *ud, const struct bh_explain_query *q, struct bh_jso
 	return bh_explain(e->pl, q, ret, err);
 }
 
+static void flows_wanted(void *ud, const struct bh_flow_demand *d)
+{
+	struct bh_enforcer *e = ud;
+	const int r = e->flows ? bh_follow_want(e->flows, d) : 0;
+
+	if (r < 0)
+		bh_warn_limited("cannot switch the recording of flows: %s", strerror(-r));
+}
+
 static int fill_snapshot(void *ud, struct bh_snapshot *s)
 {
 	struct bh_enforcer *e = ud;
@@ -314,6 +335,7 @@ static int open_control(struct bh_enforcer *e, struct bh_err *err)
 		.tenants = get_tenants,
 		.pods = get_pods,
 		.explain = get_explain,
+		.flows_wanted = flows_wanted,
 	};
 
 	return bh_control_new(e->loop, e->cfg->socket, &ops, &e->control, err);
@@ -350,6 +372,8 @@ static int plug_in(struct bh_enforcer *e, int report_fd)
 	if (r >= 0)
 		r = bh_loop_io(e->loop, bh_datapath_events_fd(bh_pipeline_datapath(e->pl)), EPOLLIN,
 			       on_events_io, e, &e->on_events);
+	if (r >= 0)
+		r = bh_follow_new(e->loop, bh_pipeline_datapath(e->pl), on_flow, e, &e->flows);
 	if (r >= 0)
 		r = bh_loop_signal(e->loop, SIGTERM, on_signal, e, &e->on_term);
 	if (r >= 0)

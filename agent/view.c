@@ -365,3 +365,13 @@ struct bh_json *bh_view_event(const struct bh_view *v, const struct bh_abi_event
 	bh_json_set_int(j, "suppressed", e->suppressed);
 	return j;
 }
+
+struct bh_json *bh_view_flow(const struct bh_view *v, const struct bh_abi_flow_record *f)
+{
+	struct bh_json *j = bh_view_event(v, &f->e);
+
+	bh_json_set_str(j, "rule", bh_rule_name(f->rule, f->e.peer_cls, f->world));
+	bh_json_set_bool(j, "again", f->again);
+	bh_json_set_int(j, "sample", f->sample);
+	return j;
+}

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct bh_abi_event;
+struct bh_abi_flow_record;
 struct bh_config;
 struct bh_dir;
 struct bh_finding;
@@ -32,6 +33,7 @@ struct bh_json *bh_view_pods(const struct bh_view *v);
 struct bh_json *bh_view_event(const struct bh_view *v, const struct bh_abi_event *e);
 /* In the shape of an event of a packet, with null for what only a packet has. */
 struct bh_json *bh_view_finding(const struct bh_view *v, const struct bh_finding *f, bool over);
+struct bh_json *bh_view_flow(const struct bh_view *v, const struct bh_abi_flow_record *f);
 
 /* "namespace/name" as a JSON string. */
 struct bh_json *bh_view_pod(const struct bh_pic_pod *pod);

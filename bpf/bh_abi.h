@@ -173,8 +173,12 @@ struct bh_abi_config {
 			      with every change; flows of an older one are judged again */
 	__u32 flow_sets;   /* sets of bh_flows that each slot owns, a power of two */
 	__u64 flow_key[2]; /* random; of the hash of flows */
+	__u64 record_until_ns; /* CLOCK_MONOTONIC: flow_records are made until then; 0 = not at all
+				*/
+	__u32 record_sample;   /* one of so many, at least 1 */
+	__u32 record_tenant;   /* only of endpoints of this tenant; BH_TENANT_NONE = of all */
 };
-_Static_assert(sizeof(struct bh_abi_config) == 24, "bh_abi_config layout");
+_Static_assert(sizeof(struct bh_abi_config) == 40, "bh_abi_config layout");
 
 /* bh_flows: array of sets, flow_sets for each slot; flow_table.h says what is in them. */
 #define BH_FLOW_WAYS 8 /* a power of two */
@@ -242,6 +246,27 @@ struct bh_abi_event {
 	__u8 daddr[16];
 };
 _Static_assert(sizeof(struct bh_abi_event) == 72, "bh_abi_event layout");
+
+/*
+ * flow_records: ring buffer; a flow that was judged, while somebody follows (bh_abi_config). Not
+ * pinned: each load has its own.
+ */
+#define BH_FLOW_RECORDS_PER_SEC 1000 /* on all CPUs together */
+
+#define BH_RULE_NONE 0	  /* none was asked: a reply to nothing, a pod of two Tenants */
+#define BH_RULE_DEFAULT 1 /* the default table */
+#define BH_RULE_WORLD 2	  /* the default table with the tenant's world mode */
+#define BH_RULE_GRANT 3
+
+struct bh_abi_flow_record {
+	struct bh_abi_event e; /* its suppressed: judged on this CPU since its last record */
+	__u32 sample;	       /* one of so many is recorded */
+	__u8 rule;	       /* BH_RULE_* */
+	__u8 world;	       /* with BH_RULE_WORLD: enum bh_world, of that direction */
+	__u8 again;	       /* known before; the policy has changed since */
+	__u8 pad;	       /* must be zero */
+};
+_Static_assert(sizeof(struct bh_abi_flow_record) == 80, "bh_abi_flow_record layout");
 
 /*
  * bh_left_alone: hash, __u32 ifindex -> what else tells the interface from another one that gets

@@ -270,7 +270,7 @@ int bh_datapath_open(const struct bh_datapath_opts *opts, struct bh_datapath **r
 	if (r >= 0)
 		r = adopt_links(dp, err);
 	if (r >= 0)
-		r = bh_datapath_open_ring(dp);
+		r = bh_datapath_open_rings(dp);
 	if (r < 0)
 		return r;
 	/* pins alone prove nothing: a start that failed leaves them too */
@@ -285,6 +285,7 @@ struct bh_datapath *bh_datapath_close(struct bh_datapath *dp)
 	if (!dp)
 		return NULL;
 	ring_buffer__free(dp->ring);
+	ring_buffer__free(dp->record_ring);
 	isolate_bpf__destroy(dp->skel);
 	bh_policy_free(dp->actual);
 	bh_ids_free(dp->ids);

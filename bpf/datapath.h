@@ -164,6 +164,19 @@ typedef void (*bh_event_cb)(void *ud, const struct bh_abi_event *e);
 /* Deliver what is waiting, without blocking. Number delivered or negative errno. */
 int bh_datapath_events(struct bh_datapath *dp, bh_event_cb cb, void *ud);
 
+/* Which judged flows the kernel is to record. */
+struct bh_record_switch {
+	uint64_t until_ns; /* CLOCK_MONOTONIC; 0 = off, as it is after bh_datapath_open() */
+	uint32_t sample;   /* one of so many, at least 1 */
+	uint32_t tenant;   /* number; BH_TENANT_NONE = of all */
+};
+/* It ends by itself at its time, whatever becomes of this process. 0 or negative errno. */
+int bh_datapath_record(struct bh_datapath *dp, const struct bh_record_switch *s);
+/* The ring of flow records, as the one of events. */
+int bh_datapath_records_fd(const struct bh_datapath *dp);
+typedef void (*bh_record_cb)(void *ud, const struct bh_abi_flow_record *f);
+int bh_datapath_records(struct bh_datapath *dp, bh_record_cb cb, void *ud);
+
 /* What the kernel's own code says of one packet, run dry. */
 struct bh_explain_answer {
 	uint8_t verdict;  /* BH_VERDICT_* */

@@ -33,9 +33,11 @@ struct bh_datapath {
 	struct bh_put *puts; /* when that was done last, for those that ever needed it */
 	size_t n_puts;
 	uint64_t n_put_in_front;
-	struct ring_buffer *ring;
+	struct ring_buffer *ring, *record_ring;
 	bh_event_cb event_cb; /* during bh_datapath_events() only */
 	void *event_ud;
+	bh_record_cb record_cb; /* during bh_datapath_records() only */
+	void *record_ud;
 	uint32_t n_slots, flow_sets; /* of bh_flows: sets for each slot */
 	size_t n_without_slot;
 	bool dirty; /* maps were written since the generation was last raised */
@@ -117,7 +119,7 @@ int bh_config_write(struct bh_datapath *dp, const struct bh_abi_config *cfg);
 int bh_generation_raise(struct bh_datapath *dp, bool writing);
 
 /* --- datapath_read.c --- */
-int bh_datapath_open_ring(struct bh_datapath *dp);
+int bh_datapath_open_rings(struct bh_datapath *dp);
 
 /* --- datapath.c --- */
 int bh_policy_map_fd(const struct bh_datapath *dp, enum bh_policy_map m);

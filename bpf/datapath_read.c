@@ -203,10 +203,56 @@ int bh_datapath_events(struct bh_datapath *dp, bh_event_cb cb, void *ud)
 	return r;
 }
 
-int bh_datapath_open_ring(struct bh_datapath *dp)
+static int on_record(void *ctx, void *data, size_t len)
+{
+	struct bh_datapath *dp = ctx;
+
+	if (len >= sizeof(struct bh_abi_flow_record) && dp->record_cb)
+		dp->record_cb(dp->record_ud, data);
+	return 0;
+}
+
+int bh_datapath_records_fd(const struct bh_datapath *dp)
+{
+	return dp->record_ring ? ring_buffer__epoll_fd(dp->record_ring) : -ENODEV;
+}
+
+int bh_datapath_records(struct bh_datapath *dp, bh_record_cb cb, void *ud)
+{
+	int r;
+
+	dp->record_cb = cb;
+	dp->record_ud = ud;
+	r = ring_buffer__consume(dp->record_ring);
+	dp->record_cb = NULL;
+	dp->record_ud = NULL;
+	return r;
+}
+
+int bh_datapath_record(struct bh_datapath *dp, const struct bh_record_switch *s)
+{
+	struct bh_abi_config cfg;
+	const int r = bh_config_read(dp, &cfg);
+
+	if (r < 0)
+		return r;
+	cfg.record_sample = s->sample;
+	cfg.record_tenant = s->tenant;
+	cfg.record_until_ns = s->until_ns;
+	return bh_config_write(dp, &cfg);
+}
+
+int bh_datapath_open_rings(struct bh_datapath *dp)
 {
 	dp->ring = ring_buffer__new(bpf_map__fd(dp->skel->maps.bh_events), on_sample, dp, NULL);
-	return dp->ring ? 0 : -errno;
+	if (!dp->ring)
+		return -errno;
+	dp->record_ring =
+		ring_buffer__new(bpf_map__fd(dp->skel->maps.flow_records), on_record, dp, NULL);
+	if (!dp->record_ring)
+		return -errno;
+	/* whoever was here before may have died while somebody followed */
+	return bh_datapath_record(dp, &(struct bh_record_switch){ .sample = 1 });
 }
 
 int bh_datapath_explain(struct bh_datapath *dp, uint32_t ifindex, uint8_t dir, const void *frame,

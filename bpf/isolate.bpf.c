@@ -40,26 +40,6 @@ inline_step __u8 check(struct pkt *p)
 	return reason;
 }
 
-/* What becomes of a packet with @reason: who may be spared, and by whose word. */
-inline_step __u8 sentence(struct pkt *p, __u8 *reason)
-{
-	if (!*reason)
-		return BH_VERDICT_PASS;
-	if (!p->ep)
-		return BH_VERDICT_DROP;
-	if (p->ep->role == BH_ROLE_SYSTEM)
-		return BH_VERDICT_AUDIT;
-	if (!p->s->policy)
-		return BH_VERDICT_DROP;
-	if (p->s->mode == MODE_AUDIT)
-		return BH_VERDICT_AUDIT;
-	if (p->s->mode == MODE_OFF) {
-		*reason = BH_REASON_NONE;
-		return BH_VERDICT_PASS;
-	}
-	return BH_VERDICT_DROP;
-}
-
 inline_step void leave_answer(struct pkt *p, __u8 verdict, __u8 reason)
 {
 	p->skb->cb[BH_EXPLAIN_CB_VERDICT] = verdict;
@@ -93,7 +73,7 @@ inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
 			frag_remember(&p);
 		account_packet(&p, tenant, verdict, reason);
 		if (verdict != BH_VERDICT_PASS)
-			account_event(&p, tenant, verdict, reason);
+			account_event(&p, verdict, reason);
 	}
 	return verdict == BH_VERDICT_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }

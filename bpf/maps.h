@@ -123,6 +123,36 @@ struct {
 	__uint(max_entries, 256 * 1024);
 } bh_events SEC(".maps");
 
+/* Not pinned, as who reads it changes with who loads: see bh_abi_config.record_until_ns. */
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 128 * 1024);
+} flow_records SEC(".maps");
+
+struct record_cpu {
+	__u32 since; /* judged since the last one that the sample took */
+	__u32 suppressed;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct record_cpu);
+} record_cpus SEC(".maps");
+
+struct record_rate {
+	__u64 window_ns;
+	__u64 sent;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, struct record_rate);
+} record_rates SEC(".maps");
+
 /* Not pinned: each load has its own. TC programs of one CPU do not interrupt each other. */
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

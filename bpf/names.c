@@ -48,19 +48,52 @@ const char *bh_dir_name(unsigned int dir)
 	return dir == BH_DIR_EGRESS ? "egress" : "ingress";
 }
 
+static const struct {
+	unsigned int number;
+	const char *name;
+} protos[] = {
+	{ IPPROTO_TCP, "tcp" },	      { IPPROTO_UDP, "udp" },	{ IPPROTO_ICMP, "icmp" },
+	{ IPPROTO_ICMPV6, "icmpv6" }, { IPPROTO_SCTP, "sctp" },
+};
+#define N_PROTOS (sizeof(protos) / sizeof(protos[0]))
+_Static_assert(N_PROTOS + 1 == BH_PROTO_NAMES, "one more than the table: other");
+
+const char *bh_proto_nth(unsigned int i)
+{
+	return i < N_PROTOS ? protos[i].name : "other";
+}
+
 const char *bh_proto_name(unsigned int proto)
 {
-	switch (proto) {
-	case IPPROTO_TCP:
-		return "tcp";
-	case IPPROTO_UDP:
-		return "udp";
-	case IPPROTO_ICMP:
-		return "icmp";
-	case IPPROTO_ICMPV6:
-		return "icmpv6";
-	case IPPROTO_SCTP:
-		return "sctp";
+	unsigned int i = 0;
+
+	while (i < N_PROTOS && protos[i].number != proto)
+		i++;
+	return bh_proto_nth(i);
+}
+
+static const char *const rule_name[] = { "none", "default", "world" };
+static const char *const world_name[] = { "world public", "world all", "world none" };
+
+const char *bh_rule_name(unsigned int rule, unsigned int cls, unsigned int world)
+{
+	if (rule == BH_RULE_WORLD && world < sizeof(world_name) / sizeof(world_name[0]))
+		return world_name[world];
+	if (rule != BH_RULE_GRANT)
+		return rule < BH_RULE_GRANT ? rule_name[rule] : "?";
+	switch (cls) {
+	case BH_CLASS_TENANT:
+		return "grant tenant";
+	case BH_CLASS_NODE:
+		return "grant node";
+	case BH_CLASS_APISERVER:
+		return "grant apiServer";
+	case BH_CLASS_METADATA:
+		return "grant metadata";
+	case BH_CLASS_WORLD_PUBLIC:
+	case BH_CLASS_WORLD_PRIVATE:
+	case BH_CLASS_WORLD_LINKLOCAL:
+		return "grant cidr";
 	}
-	return "other";
+	return "grant service"; /* what is left: addresses of system and unassigned Services */
 }

@@ -64,7 +64,27 @@ inline_step int event_allowed(__u32 ifindex, __u8 reason, __u64 now, __u32 *supp
 	return 1;
 }
 
-inline_step void account_event(struct pkt *p, __u32 tenant, __u8 verdict, __u8 reason)
+/* All but the time and what was suppressed. */
+inline_step void fill_event(struct pkt *p, struct bh_abi_event *e, __u8 verdict, __u8 reason)
+{
+	e->ifindex = p->skb->ifindex;
+	e->tenant = p->ep ? p->ep->tenant : BH_TENANT_NONE;
+	e->peer_tenant = p->s->peer_tenant;
+	e->len = p->skb->len;
+	e->ethertype = p->s->ethertype;
+	e->sport = p->s->sport;
+	e->dport = p->s->dport;
+	e->dir = p->dir;
+	e->verdict = verdict;
+	e->reason = reason;
+	e->peer_cls = p->s->peer_cls;
+	e->proto = p->s->proto;
+	e->pad[0] = 0;
+	__builtin_memcpy(e->saddr, p->s->saddr.b, 16);
+	__builtin_memcpy(e->daddr, p->s->daddr.b, 16);
+}
+
+inline_step void account_event(struct pkt *p, __u8 verdict, __u8 reason)
 {
 	__u64 now = bpf_ktime_get_ns();
 	__u32 suppressed = 0;
@@ -80,21 +100,7 @@ inline_step void account_event(struct pkt *p, __u32 tenant, __u8 verdict, __u8 r
 		return;
 	}
 	e->ts_ns = now;
-	e->ifindex = p->skb->ifindex;
-	e->tenant = tenant;
-	e->peer_tenant = p->s->peer_tenant;
 	e->suppressed = suppressed;
-	e->len = p->skb->len;
-	e->ethertype = p->s->ethertype;
-	e->sport = p->s->sport;
-	e->dport = p->s->dport;
-	e->dir = p->dir;
-	e->verdict = verdict;
-	e->reason = reason;
-	e->peer_cls = p->s->peer_cls;
-	e->proto = p->s->proto;
-	e->pad[0] = 0;
-	__builtin_memcpy(e->saddr, p->s->saddr.b, 16);
-	__builtin_memcpy(e->daddr, p->s->daddr.b, 16);
+	fill_event(p, e, verdict, reason);
 	bpf_ringbuf_submit(e, 0);
 }

@@ -6,7 +6,7 @@
  * it was opened, at its next packet in either direction. Nothing needs to sweep the table: an idle
  * entry is as good as none. flow_table.h has the table itself.
  */
-#include "bpf/step_account.h"
+#include "bpf/step_record.h"
 #include "bpf/step_error.h"
 
 /* --- the table: one entry after the other, by its key; also for what is no flow --- */
@@ -273,5 +273,10 @@ inline_step __u8 step_flow(struct pkt *p)
 		flow_touch(p);
 		return 0;
 	}
-	return p->dry || p->s->error ? reason : remember(p, reason, dir, known);
+	if (p->dry || p->s->error)
+		return reason;
+	reason = remember(p, reason, dir, known);
+	forget(p, reason);
+	step_record(p, dir, reason, known);
+	return reason;
 }

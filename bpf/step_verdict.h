@@ -384,3 +384,23 @@ inline_step __u8 step_verdict(struct pkt *p, __u8 dir, __be16 port)
 	}
 	return peer_reason(peer.cls);
 }
+
+/* What becomes of a packet with @reason: who may be spared, and by whose word. */
+inline_step __u8 sentence(struct pkt *p, __u8 *reason)
+{
+	if (!*reason)
+		return BH_VERDICT_PASS;
+	if (!p->ep)
+		return BH_VERDICT_DROP;
+	if (p->ep->role == BH_ROLE_SYSTEM)
+		return BH_VERDICT_AUDIT;
+	if (!p->s->policy)
+		return BH_VERDICT_DROP;
+	if (p->s->mode == MODE_AUDIT)
+		return BH_VERDICT_AUDIT;
+	if (p->s->mode == MODE_OFF) {
+		*reason = BH_REASON_NONE;
+		return BH_VERDICT_PASS;
+	}
+	return BH_VERDICT_DROP;
+}

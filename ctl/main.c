@@ -27,25 +27,33 @@
 struct args {
 	const char *socket;
 	bool json, follow;
-	const char *tenant, *reason, *verdict, *recent;
+	const char *filter[256]; /* by letter of the option: what goes into the request as it is */
 };
 
-/* The one table of options: parsing and --help are made from it. */
+enum { NO_FEED, EVENTS = 1, FLOWS = 2 };
+
+/* The one table of options: parsing, requests and --help are made from it. */
 static const struct opt {
 	const char *name;
 	char letter;
-	const char *arg; /* NULL: a flag */
+	const char *arg;   /* NULL: a flag */
+	unsigned int feed; /* of these verbs alone, as a parameter of the request */
 	const char *help;
 } opts[] = {
-	{ "socket", 's', "PATH", "the daemon's socket, default " DEFAULT_SOCKET },
-	{ "output", 'o', "FORMAT", "table (default) or json" },
-	{ "follow", 'f', NULL, "events: go on with new ones until interrupted" },
-	{ "recent", 'n', "N", "events: begin with the latest N, 0..1024" },
-	{ "tenant", 't', "NAME", "events: only this tenant's" },
-	{ "reason", 'r', "REASON", "events: only with this reason, e.g. peer_tenant" },
-	{ "verdict", 'v', "VERDICT", "events: only pass, drop or audit" },
-	{ "help", 'h', NULL, "show this text" },
-	{ "version", 'V', NULL, "show the version" },
+	{ "socket", 's', "PATH", NO_FEED, "the daemon's socket, default " DEFAULT_SOCKET },
+	{ "output", 'o', "FORMAT", NO_FEED, "table (default) or json" },
+	{ "follow", 'f', NULL, EVENTS | FLOWS, "go on with new ones until interrupted" },
+	{ "recent", 'n', "N", EVENTS | FLOWS, "begin with the latest N, 0..1024" },
+	{ "tenant", 't', "NAME", EVENTS | FLOWS, "only this tenant's" },
+	{ "pod", 'p', "NS/POD", EVENTS | FLOWS, "only this pod's" },
+	{ "verdict", 'v', "VERDICT", EVENTS | FLOWS, "only pass, drop or audit" },
+	{ "reason", 'r', "REASON", EVENTS | FLOWS, "only with this reason, e.g. peer_tenant" },
+	{ "proto", 'P', "PROTO", EVENTS | FLOWS, "only tcp, udp, icmp, icmpv6, sctp or other" },
+	{ "port", 'q', "PORT", EVENTS | FLOWS, "only with this port at either end" },
+	{ "class", 'c', "CLASS", EVENTS | FLOWS, "only with a peer of this class, e.g. node" },
+	{ "sample", 'N', "N", FLOWS, "only one in N, 1..65536" },
+	{ "help", 'h', NULL, NO_FEED, "show this text" },
+	{ "version", 'V', NULL, NO_FEED, "show the version" },
 };
 #define N_OPTS (sizeof(opts) / sizeof(opts[0]))
 
@@ -53,13 +61,16 @@ static const struct verb {
 	const char *name, *args, *help;
 	int min_args, max_args;
 	int (*show)(const struct bh_json *j, FILE *out);
+	unsigned int feed;
 } verbs[] = {
-	{ "status", "", "what runs here and how well", 0, 0, bh_show_status },
-	{ "tenants", "", "tenants, their traffic and drops", 0, 0, bh_show_tenants },
-	{ "pods", "", "pods and what they are taken for", 0, 0, bh_show_pods },
+	{ "status", "", "what runs here and how well", 0, 0, bh_show_status, NO_FEED },
+	{ "tenants", "", "tenants, their traffic and drops", 0, 0, bh_show_tenants, NO_FEED },
+	{ "pods", "", "pods and what they are taken for", 0, 0, bh_show_pods, NO_FEED },
 	{ "explain", "SRC DST [PROTO[/PORT]]", "would this packet pass, and why", 2, 3,
-	  bh_show_explain },
-	{ "events", "", "packets that were dropped or audited", 0, 0, bh_show_event },
+	  bh_show_explain, NO_FEED },
+	{ "events", "", "packets that were dropped or audited", 0, 0, bh_show_event, EVENTS },
+	{ "flows", "", "new flows, recorded while somebody follows (-f)", 0, 0, bh_show_flow,
+	  FLOWS },
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -71,9 +82,15 @@ static int print_help(void)
 	(void)printf(
 		"\nSRC and DST are NAMESPACE/POD or an IP address. PROTO is tcp, udp, sctp or icmp;\n"
 		"without it the question is about tcp/443.\n\noptions:\n");
-	for (size_t i = 0; i < N_OPTS; i++)
-		(void)printf("  -%c, --%-8s %-8s %s\n", opts[i].letter, opts[i].name,
-			     opts[i].arg ? opts[i].arg : "", opts[i].help);
+	for (size_t i = 0; i < N_OPTS; i++) {
+		if (opts[i].feed && !opts[i - 1].feed)
+			(void)printf("\nof events and flows:\n");
+		else if (!opts[i].feed && i && opts[i - 1].feed)
+			(void)printf("\n");
+		(void)printf("  -%c, --%-8s %-8s %s%s\n", opts[i].letter, opts[i].name,
+			     opts[i].arg ? opts[i].arg : "", opts[i].feed == FLOWS ? "flows: " : "",
+			     opts[i].help);
+	}
 	(void)printf(
 		"\nexit status: 0 an answer was given (\"denied\" is one), 1 failure, 2 usage\n");
 	return fflush(stdout) == EOF ? EXIT_FAILURE : EXIT_SUCCESS;
@@ -107,31 +124,24 @@ static int set_option(struct args *a, int letter, const char *arg, bool *ret_don
 	case 'o':
 		a->json = !strcmp(arg, "json");
 		return a->json || !strcmp(arg, "table") ? 0 : usage("unknown output format ", arg);
-	case 'f':
-		a->follow = true;
-		return 0;
-	case 'n':
-		a->recent = arg;
-		return 0;
-	case 't':
-		a->tenant = arg;
-		return 0;
-	case 'r':
-		a->reason = arg;
-		return 0;
-	case 'v':
-		a->verdict = arg;
-		return 0;
 	case 'h':
 		*ret_done = true;
 		return print_help();
 	case 'V':
 		*ret_done = true;
 		return printf("bulkheadctl %s\n", bh_version()) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-	default:
+	case 'f':
+		a->follow = true;
+		arg = "1";
+		break;
+	case '?':
 		return complain(EXIT_USAGE, "unknown option, or one without its argument",
 				"see bulkheadctl --help");
+	default:
+		break;
 	}
+	a->filter[letter & 0xff] = arg;
+	return 0;
 }
 
 static int parse_options(int argc, char **argv, struct args *a, bool *ret_done)
@@ -227,10 +237,16 @@ static int ask(const struct verb *v, const struct args *a, const char *target)
 	return r;
 }
 
-/* One event; each is shown at once, for somebody may be watching. */
-static int on_event(void *ud, const char *line, size_t len)
+struct watched {
+	const struct verb *verb;
+	const struct args *args;
+};
+
+/* One event or flow; each is shown at once, for somebody may be watching. */
+static int on_line(void *ud, const char *line, size_t len)
 {
-	const struct args *a = ud;
+	const struct watched *w = ud;
+	const struct args *a = w->args;
 	bh_auto(bh_json_freep) struct bh_json *j = NULL;
 	int r = 0;
 
@@ -242,20 +258,23 @@ static int on_event(void *ud, const char *line, size_t len)
 	} else {
 		r = bh_json_parse(line, len, &j, NULL);
 		if (r >= 0)
-			r = bh_show_event(j, stdout);
+			r = w->verb->show(j, stdout);
 	}
 	if (r >= 0 && (fflush(stdout) == EOF || ferror(stdout)))
 		r = -EIO;
 	return r;
 }
 
-static int watch(const struct args *a, const char *target)
+static int watch(const struct verb *v, const struct args *a, const char *target)
 {
+	struct watched w = { v, a };
 	struct bh_http_answer answer = { 0 };
 	struct bh_err err = { 0 };
 	int r;
 
-	r = bh_http_get_lines(a->socket, target, on_event, (void *)a, &answer, &err);
+	if (v->feed == FLOWS && !a->json)
+		bh_show_flow_head(stdout);
+	r = bh_http_get_lines(a->socket, target, on_line, &w, &answer, &err);
 	if (r < 0)
 		return no_answer(a, r, &err);
 	r = answer.status == 200 ? EXIT_SUCCESS : refused(&answer);
@@ -280,41 +299,43 @@ static void add_explain(struct bh_buf *b, char **argv, int n)
 	}
 }
 
-static void add_events(struct bh_buf *b, const struct args *a)
+/* 0, or the exit status if an option is none of this verb's. */
+static int add_filters(struct bh_buf *b, const struct verb *v, const struct args *a)
 {
-	const char *const params[][2] = {
-		{ "follow", a->follow ? "1" : NULL },
-		{ "recent", a->recent },
-		{ "tenant", a->tenant },
-		{ "reason", a->reason },
-		{ "verdict", a->verdict },
-	};
+	for (size_t i = 0; i < N_OPTS; i++) {
+		const char *const value = a->filter[opts[i].letter & 0xff];
+		char msg[64];
 
-	for (size_t i = 0; i < sizeof(params) / sizeof(params[0]); i++) {
-		if (params[i][1])
-			bh_http_target_add(b, params[i][0], params[i][1]);
+		if (!opts[i].feed || !value)
+			continue;
+		if (!(opts[i].feed & v->feed)) {
+			(void)snprintf(msg, sizeof(msg), "--%s is an option of %sflows, not of ",
+				       opts[i].name, opts[i].feed & EVENTS ? "events and " : "");
+			return usage(msg, v->name);
+		}
+		bh_http_target_add(b, opts[i].name, value);
 	}
+	return 0;
 }
 
 static int run(const struct verb *v, const struct args *a, char **argv, int n)
 {
-	const bool events = v->show == bh_show_event;
 	bh_autobuf target = BH_BUF_INIT;
+	int r;
 
 	if (n < v->min_args)
 		return usage("missing argument of ", v->name);
 	if (n > v->max_args)
 		return usage("unexpected argument ", argv[v->max_args]);
-	if (!events && (a->follow || a->recent || a->tenant || a->reason || a->verdict))
-		return usage("an option of events with the verb ", v->name);
 	bh_buf_printf(&target, "/v1/%s", v->name);
 	if (v->max_args)
 		add_explain(&target, argv, n);
-	if (events)
-		add_events(&target, a);
+	r = add_filters(&target, v, a);
+	if (r)
+		return r;
 	if (target.error)
 		return complain(EXIT_FAILURE, strerror(-target.error), "");
-	return events ? watch(a, target.data) : ask(v, a, target.data);
+	return v->feed ? watch(v, a, target.data) : ask(v, a, target.data);
 }
 
 int main(int argc, char **argv)

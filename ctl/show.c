@@ -320,3 +320,34 @@ int bh_show_event(const struct bh_json *j, FILE *out)
 	(void)fprintf(out, "\n");
 	return ferror(out) ? -EIO : 0;
 }
+
+/* The last column may be as long as it likes. */
+#define FLOW_LINE "%-8.8s %-5s %-3s %-20s %-15s %s"
+
+void bh_show_flow_head(FILE *out)
+{
+	(void)fprintf(out, FLOW_LINE "\n", "TIME", "WHAT", "DIR", "WHY", "POD", "PEER");
+}
+
+int bh_show_flow(const struct bh_json *j, FILE *out)
+{
+	const char *const dir = bh_json_get_str(j, "direction");
+	const char *const verdict = bh_json_get_str(j, "verdict");
+	const bool egress = !dir || !strcmp(dir, "egress");
+	const bool pass = verdict && !strcmp(verdict, "pass");
+	bh_autofree char *time = text_of(j, "time"), *what = text_of(j, "verdict");
+	bh_autofree char *why = text_of(j, pass ? "rule" : "reason"), *pod = text_of(j, "pod");
+	bh_autofree char *proto = text_of(j, "proto"), *peer = text_of(j, egress ? "dst" : "src");
+
+	if (!time || !what || !why || !pod || !proto || !peer)
+		return -ENOMEM;
+	/* of 2026-01-31T12:00:00.123456Z the time of day */
+	(void)fprintf(out, FLOW_LINE, strlen(time) > 19 ? time + 11 : time, what,
+		      egress ? "out" : "in", why, pod, proto);
+	word(out, "/", j, "dport");
+	(void)fprintf(out, " %s", peer);
+	if (bh_json_num(bh_json_get(j, "suppressed")) > 0)
+		word(out, " +", j, "suppressed");
+	(void)fprintf(out, "\n");
+	return ferror(out) ? -EIO : 0;
+}

@@ -15,3 +15,6 @@ int bh_show_tenants(const struct bh_json *j, FILE *out);
 int bh_show_pods(const struct bh_json *j, FILE *out);
 int bh_show_explain(const struct bh_json *j, FILE *out);
 int bh_show_event(const struct bh_json *j, FILE *out); /* one line */
+/* One line under the titles; of 80 columns, but for long names and IPv6. */
+int bh_show_flow(const struct bh_json *j, FILE *out);
+void bh_show_flow_head(FILE *out);

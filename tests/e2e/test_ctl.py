@@ -10,15 +10,14 @@ import signal
 import socket
 import subprocess
 import tempfile
-import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from lib import manifests, probe
+from lib.ctl import DEADLINE_S, Follower
 
-DEADLINE_S = 10
 NOBODY = 65534
 PUBLIC6 = "2600:1f18:1122:33::44"
 BURST = 300  # far more than the ten a second that one interface and reason may bring
@@ -193,36 +192,6 @@ def test_socket__nobody_there__exit_1_and_what_to_do(ctl, tmp_path):
 
 # -- events --
 
-class Follower:
-    """bulkheadctl events -f; a context manager. next() gives the next event within a deadline."""
-
-    def __init__(self, ctl, *argv):
-        self._lines = queue.Queue()
-        self._proc = subprocess.Popen([*ctl.argv, "events", "-f", "-o", "json", *argv],
-                                      stdout=subprocess.PIPE, text=True)
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self):
-        for line in self._proc.stdout:
-            self._lines.put(json.loads(line))
-
-    def next(self, timeout=DEADLINE_S):
-        return self._lines.get(timeout=timeout)
-
-    def pending(self):
-        return [self._lines.get_nowait() for _ in range(self._lines.qsize())]
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self._proc.terminate()
-        self._proc.wait(DEADLINE_S)
-        self._reader.join(DEADLINE_S)
-        self._proc.stdout.close()
-
-
 def _first_event(follower, send):
     """Send until the follower is connected and sees it."""
     end = time.monotonic() + DEADLINE_S
@@ -237,7 +206,7 @@ def _first_event(follower, send):
 
 def test_events__follow__shows_the_drop_with_who_and_what(ctl, world):
     _, a, _, g = world
-    with Follower(ctl, "-n", "0", "-t", "acme", "-r", "peer_tenant") as follower:
+    with Follower(ctl, "events", "-n", "0", "-t", "acme", "-r", "peer_tenant") as follower:
         e = _first_event(follower, lambda: probe.one(a, "udp", g.ip4, 443, timeout=0.05))
     assert e["verdict"] == "drop" and e["direction"] == "egress"
     assert (e["pod"], e["tenant"], e["interface"]) == ("acme/a", "acme", a.host_if)
@@ -249,7 +218,7 @@ def test_events__follow__shows_the_drop_with_who_and_what(ctl, world):
 
 def test_events__flood__limited_and_the_rest_counted(ctl, world):
     _, _, b, g = world
-    with Follower(ctl, "-n", "0", "-t", "acme", "-r", "peer_tenant") as follower:
+    with Follower(ctl, "events", "-n", "0", "-t", "acme", "-r", "peer_tenant") as follower:
         _first_event(follower, lambda: probe.one(b, "udp", g.ip6, 443, timeout=0.05))
         start = time.monotonic()
         probe.run([(b, probe.Probe("udp", g.ip6, 443, timeout=0.05))] * BURST)

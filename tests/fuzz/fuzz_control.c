@@ -24,10 +24,13 @@ static void check(const struct bh_control_query *q)
 		}
 		assert((q->explain.proto == 1) == (q->explain.port == 0));
 	}
-	if (q->verb == BH_CONTROL_EVENTS) {
-		assert(q->events.recent <= BH_EVENTS_RECENT_MAX);
-		assert(strlen(q->events.tenant) < sizeof(q->events.tenant));
-		assert(q->events.reason && q->events.verdict);
+	if (q->verb == BH_CONTROL_EVENTS || q->verb == BH_CONTROL_FLOWS) {
+		assert(q->feed.recent <= BH_FEED_RECENT_MAX);
+		assert(q->feed.sample >= 1 && q->feed.sample <= BH_FEED_SAMPLE_MAX);
+		assert(strlen(q->feed.tenant) < sizeof(q->feed.tenant));
+		assert(strlen(q->feed.pod) < sizeof(q->feed.pod));
+		assert(!q->feed.pod[0] || strchr(q->feed.pod, '/'));
+		assert(q->feed.reason && q->feed.verdict && q->feed.proto && q->feed.peer_class);
 	}
 }
 

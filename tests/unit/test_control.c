@@ -31,6 +31,9 @@ struct fx {
 	struct bh_control *control;
 	struct bh_explain_query asked;
 	int explain_error;
+	struct bh_flow_demand demand; /* the last one */
+	char demand_tenant[64];
+	int demands;
 	char *buf;
 };
 
@@ -71,12 +74,24 @@ static int explain(void *ud, const struct bh_explain_query *q, struct bh_json **
 	return 0;
 }
 
+static void flows_wanted(void *ud, const struct bh_flow_demand *d)
+{
+	struct fx *f = ud;
+
+	f->demand = *d;
+	(void)snprintf(f->demand_tenant, sizeof(f->demand_tenant), "%s", d->tenant);
+	f->demands++;
+}
+
 static int setup(void **state)
 {
 	struct fx *f = calloc(1, sizeof(*f));
-	const struct bh_control_ops ops = {
-		.ud = f, .status = status, .tenants = unready, .pods = no_memory, .explain = explain
-	};
+	const struct bh_control_ops ops = { .ud = f,
+					    .status = status,
+					    .tenants = unready,
+					    .pods = no_memory,
+					    .explain = explain,
+					    .flows_wanted = flows_wanted };
 
 	assert_non_null(f);
 	f->buf = malloc(BUF_LEN);
@@ -204,7 +219,7 @@ static void publish(struct fx *f, const char *tenant, const char *reason, const 
 	bh_json_set_str(j, "reason", reason);
 	bh_json_set_str(j, "verdict", verdict);
 	bh_json_set_int(j, "n", n);
-	bh_control_publish_event(f->control, j);
+	bh_control_publish(f->control, BH_FEED_EVENTS, j);
 }
 
 static void events__recent__filtered_newest_last(void **state)
@@ -235,29 +250,29 @@ static void events__more_than_the_ring__oldest_forgotten(void **state)
 	struct fx *f = *state;
 	struct bh_control_stats st;
 
-	for (int i = 0; i < BH_EVENTS_RECENT_MAX + 10; i++)
+	for (int i = 0; i < BH_FEED_RECENT_MAX + 10; i++)
 		publish(f, "acme", "vlan", "drop", i);
 	get(f, "/v1/events");
 	assert_null(strstr(f->buf, "\"n\":9}"));
 	assert_non_null(strstr(f->buf, "\"n\":10}"));
 	assert_non_null(strstr(f->buf, "\"n\":1033}"));
 	bh_control_stats(f->control, &st);
-	assert_int_equal(st.events, BH_EVENTS_RECENT_MAX + 10);
-	assert_int_equal(st.events_lost, 0);
+	assert_int_equal(st.published[BH_FEED_EVENTS], BH_FEED_RECENT_MAX + 10);
+	assert_int_equal(st.lost[BH_FEED_EVENTS], 0);
 }
 
 static void events__over_long__lost_and_counted(void **state)
 {
 	struct fx *f = *state;
-	char name[BH_EVENT_MAX_BYTES + 1];
+	char name[BH_FEED_LINE_MAX + 1];
 	struct bh_control_stats st;
 
 	memset(name, 'n', sizeof(name) - 1);
 	name[sizeof(name) - 1] = '\0';
 	publish(f, name, "vlan", "drop", 1);
 	bh_control_stats(f->control, &st);
-	assert_int_equal(st.events, 0);
-	assert_int_equal(st.events_lost, 1);
+	assert_int_equal(st.published[BH_FEED_EVENTS], 0);
+	assert_int_equal(st.lost[BH_FEED_EVENTS], 1);
 }
 
 static void events__follow__recent_first_then_live_and_filtered(void **state)
@@ -274,7 +289,7 @@ static void events__follow__recent_first_then_live_and_filtered(void **state)
 	fixture_read_until(f->loop, fd, f->buf, BUF_LEN, &len, "\"n\":2}\n");
 	assert_null(strstr(f->buf, "\"n\":1}"));
 	bh_control_stats(f->control, &st);
-	assert_int_equal(st.followers, 1);
+	assert_int_equal(st.followers[BH_FEED_EVENTS], 1);
 	publish(f, "billing", "vlan", "drop", 3);
 	publish(f, "acme", "vlan", "drop", 4);
 	fixture_read_until(f->loop, fd, f->buf, BUF_LEN, &len, "\"n\":4}\n");
@@ -287,7 +302,7 @@ static bool no_followers(void *ud)
 	struct bh_control_stats st;
 
 	bh_control_stats(((struct fx *)ud)->control, &st);
-	return !st.followers;
+	return !st.followers[BH_FEED_EVENTS];
 }
 
 static void events__slow_follower__cut_off_others_go_on(void **state)
@@ -304,8 +319,8 @@ static void events__slow_follower__cut_off_others_go_on(void **state)
 	fixture_send(fast, "GET /v1/events?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n");
 	fixture_read_until(f->loop, fast, f->buf, BUF_LEN, &len, "\r\n\r\n");
 	bh_control_stats(f->control, &st);
-	assert_int_equal(st.followers, 2);
-	for (; st.followers == 2 && n < 200000; n++) {
+	assert_int_equal(st.followers[BH_FEED_EVENTS], 2);
+	for (; st.followers[BH_FEED_EVENTS] == 2 && n < 200000; n++) {
 		char mark[32];
 
 		publish(f, "acme", "vlan", "drop", n);
@@ -317,7 +332,7 @@ static void events__slow_follower__cut_off_others_go_on(void **state)
 		(void)snprintf(mark, sizeof(mark), "\"n\":%d}", n);
 		fixture_read_until(f->loop, fast, f->buf, BUF_LEN, &len, mark);
 	}
-	assert_int_equal(st.followers, 1);
+	assert_int_equal(st.followers[BH_FEED_EVENTS], 1);
 	assert_int_equal(st.cut_off, 1);
 	publish(f, "acme", "vlan", "drop", 999999);
 	len = 0;
@@ -325,6 +340,113 @@ static void events__slow_follower__cut_off_others_go_on(void **state)
 	(void)close(slow);
 	(void)close(fast);
 	fixture_until(f->loop, no_followers, f);
+}
+
+static void publish_flow(struct fx *f, const char *pod, const char *proto, const char *cls,
+			 int dport)
+{
+	bh_auto(bh_json_freep) struct bh_json *j = bh_json_new_object();
+
+	bh_json_set_str(j, "tenant", "acme");
+	bh_json_set_str(j, "pod", pod);
+	bh_json_set_str(j, "proto", proto);
+	bh_json_set_str(j, "peerClass", cls);
+	bh_json_set_str(j, "verdict", "pass");
+	bh_json_set_int(j, "sport", 40000);
+	bh_json_set_int(j, "dport", dport);
+	bh_control_publish(f->control, BH_FEED_FLOWS, j);
+}
+
+static void flows__filters__each_of_them(void **state)
+{
+	struct fx *f = *state;
+
+	publish_flow(f, "acme/a", "tcp", "node", 1);
+	publish_flow(f, "acme/b", "udp", "node", 2);
+	publish_flow(f, "acme/a", "tcp", "world_public", 3);
+	publish_flow(f, "acme/ab", "other", "tenant", 4);
+	publish(f, "acme", "vlan", "drop", 5);
+	get(f, "/v1/flows");
+	assert_non_null(strstr(f->buf, "\"dport\":1}\n{"));
+	assert_non_null(strstr(f->buf, "\"dport\":4}\n"));
+	assert_null(strstr(f->buf, "vlan")); /* events are another feed */
+	get(f, "/v1/flows?pod=acme/a&class=world_public");
+	assert_non_null(strstr(f->buf, "\"dport\":3}\n"));
+	assert_null(strstr(f->buf, "\"dport\":1}"));
+	assert_null(strstr(f->buf, "\"dport\":4}"));
+	get(f, "/v1/flows?proto=other");
+	assert_non_null(strstr(f->buf, "\r\n\r\n{\"tenant\":\"acme\",\"pod\":\"acme/ab\""));
+	get(f, "/v1/flows?port=2");
+	assert_non_null(strstr(f->buf, "\r\n\r\n{\"tenant\":\"acme\",\"pod\":\"acme/b\""));
+	get(f, "/v1/flows?port=40000&recent=1");
+	assert_non_null(strstr(f->buf, "\r\n\r\n{\"tenant\":\"acme\",\"pod\":\"acme/ab\""));
+	get(f, "/v1/flows?reason=vlan");
+	assert_null(strstr(f->buf, "dport"));
+	get(f, "/v1/events?class=node");
+	assert_null(strstr(f->buf, "dport"));
+}
+
+static bool none_wanted(void *ud)
+{
+	return !((struct fx *)ud)->demand.followers;
+}
+
+/* Opens a stream and waits for its head. */
+static int follow(struct fx *f, const char *target)
+{
+	const int fd = fixture_connect(f->path);
+	char req[256];
+	size_t len = 0;
+
+	(void)snprintf(req, sizeof(req), "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", target);
+	fixture_send(fd, req);
+	fixture_read_until(f->loop, fd, f->buf, BUF_LEN, &len, "\r\n\r\n");
+	return fd;
+}
+
+static bool one_wanted(void *ud)
+{
+	return ((struct fx *)ud)->demand.followers == 1;
+}
+
+static void flows__followers__demand_is_what_all_of_them_want(void **state)
+{
+	struct fx *f = *state;
+	struct bh_control_stats st;
+	int events, a, b;
+
+	events = follow(f, "/v1/events?follow=1");
+	get(f, "/v1/flows?tenant=acme");
+	assert_int_equal(f->demands, 0); /* neither of them asks for new records */
+	a = follow(f, "/v1/flows?follow=1&tenant=acme&sample=100");
+	assert_int_equal(f->demand.followers, 1);
+	assert_int_equal(f->demand.sample, 100);
+	assert_string_equal(f->demand_tenant, "acme");
+	b = follow(f, "/v1/flows?follow=1&tenant=billing&sample=7");
+	assert_int_equal(f->demand.followers, 2);
+	assert_int_equal(f->demand.sample, 7);
+	assert_string_equal(f->demand_tenant, "");
+	bh_control_stats(f->control, &st);
+	assert_int_equal(st.followers[BH_FEED_FLOWS], 2);
+	assert_int_equal(st.followers[BH_FEED_EVENTS], 1);
+	(void)close(a);
+	fixture_until(f->loop, one_wanted, f);
+	assert_int_equal(f->demand.sample, 7);
+	assert_string_equal(f->demand_tenant, "billing");
+	(void)close(b);
+	fixture_until(f->loop, none_wanted, f);
+	(void)close(events);
+}
+
+static void flows__daemon_ends__nothing_is_wanted(void **state)
+{
+	struct fx *f = *state;
+	const int fd = follow(f, "/v1/flows?follow=1");
+
+	assert_int_equal(f->demand.followers, 1);
+	f->control = bh_control_free(f->control);
+	assert_int_equal(f->demand.followers, 0);
+	(void)close(fd);
 }
 
 #define T(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -340,6 +462,9 @@ int main(void)
 		T(events__over_long__lost_and_counted),
 		T(events__follow__recent_first_then_live_and_filtered),
 		T(events__slow_follower__cut_off_others_go_on),
+		T(flows__filters__each_of_them),
+		T(flows__followers__demand_is_what_all_of_them_want),
+		T(flows__daemon_ends__nothing_is_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,19 +84,46 @@ static void route__events__filters_and_defaults(void **state)
 
 	(void)state;
 	assert_int_equal(route("/v1/events", &q, NULL), 0);
-	assert_false(q.events.follow);
-	assert_int_equal(q.events.recent, BH_EVENTS_RECENT_MAX);
-	assert_string_equal(q.events.tenant, "");
+	assert_false(q.feed.follow);
+	assert_int_equal(q.feed.recent, BH_FEED_RECENT_MAX);
+	assert_string_equal(q.feed.tenant, "");
 	assert_int_equal(route("/v1/events?follow=1&tenant=_system&reason=peer_tenant&verdict=drop",
 			       &q, NULL),
 			 0);
-	assert_true(q.events.follow);
-	assert_int_equal(q.events.recent, 0);
-	assert_string_equal(q.events.tenant, "_system");
-	assert_string_equal(q.events.reason, "peer_tenant");
-	assert_string_equal(q.events.verdict, "drop");
+	assert_true(q.feed.follow);
+	assert_int_equal(q.feed.recent, 0);
+	assert_string_equal(q.feed.tenant, "_system");
+	assert_string_equal(q.feed.reason, "peer_tenant");
+	assert_string_equal(q.feed.verdict, "drop");
 	assert_int_equal(route("/v1/events?follow=1&recent=1024", &q, NULL), 0);
-	assert_int_equal(q.events.recent, 1024);
+	assert_int_equal(q.feed.recent, 1024);
+}
+
+static void route__flows__filters_and_defaults(void **state)
+{
+	struct bh_control_query q;
+
+	(void)state;
+	assert_int_equal(route("/v1/flows", &q, NULL), 0);
+	assert_int_equal(q.verb, BH_CONTROL_FLOWS);
+	assert_int_equal(q.feed.sample, 1);
+	assert_int_equal(q.feed.port, 0);
+	assert_string_equal(q.feed.pod, "");
+	assert_string_equal(q.feed.proto, "");
+	assert_int_equal(route("/v1/flows?follow=1&pod=acme%2Fweb-0&proto=icmpv6&port=65535"
+			       "&class=world_public&sample=65536&verdict=pass&reason=none",
+			       &q, NULL),
+			 0);
+	assert_true(q.feed.follow);
+	assert_string_equal(q.feed.pod, "acme/web-0");
+	assert_string_equal(q.feed.proto, "icmpv6");
+	assert_int_equal(q.feed.port, 65535);
+	assert_string_equal(q.feed.peer_class, "world_public");
+	assert_int_equal(q.feed.sample, 65536);
+	assert_int_equal(route("/v1/events?pod=acme/web-0&proto=other&port=1&class=node", &q, NULL),
+			 0);
+	assert_int_equal(q.verb, BH_CONTROL_EVENTS);
+	assert_string_equal(q.feed.peer_class, "node");
 }
 
 static void route__wrong_parameters__einval_naming_the_parameter(void **state)
@@ -125,6 +152,18 @@ static void route__wrong_parameters__einval_naming_the_parameter(void **state)
 		{ "/v1/events?reason=because", "reason: 'because'" },
 		{ "/v1/events?verdict=DROP", "verdict: 'DROP'" },
 		{ "/v1/events?tennant=a", "tennant: unknown" },
+		{ "/v1/events?sample=2", "sample: unknown parameter of /v1/events" },
+		{ "/v1/flows?sample=0", "sample: '0', expected 1..65536" },
+		{ "/v1/flows?sample=65537", "sample: '65537'" },
+		{ "/v1/flows?port=0", "port: '0', expected 1..65535" },
+		{ "/v1/flows?port=https", "port: 'https'" },
+		{ "/v1/flows?pod=web-0", "pod: 'web-0', expected NAMESPACE/POD" },
+		{ "/v1/flows?pod=acme/", "pod: 'acme/'" },
+		{ "/v1/flows?pod=acme/a/b", "pod: 'acme/a/b'" },
+		{ "/v1/flows?pod=acme/%5b31m", "pod: 'acme/" },
+		{ "/v1/flows?proto=6", "proto: '6', expected tcp, udp" },
+		{ "/v1/flows?class=public", "class: 'public', expected one of" },
+		{ "/v1/flows?verdict=allow", "verdict: 'allow'" },
 	};
 
 	(void)state;
@@ -154,6 +193,13 @@ static void route__long_names__bounded(void **state)
 	assert_int_equal(route(raw, &q, NULL), -EINVAL);
 	(void)snprintf(raw, sizeof(raw), "/v1/events?tenant=%.254s", name);
 	assert_int_equal(route(raw, &q, NULL), -EINVAL);
+	(void)snprintf(raw, sizeof(raw), "/v1/flows?pod=%.63s/%.253s", ns, name);
+	assert_int_equal(route(raw, &q, NULL), 0);
+	assert_int_equal(strlen(q.feed.pod), 63 + 1 + 253);
+	(void)snprintf(raw, sizeof(raw), "/v1/flows?pod=%.64s/%.253s", ns, name);
+	assert_int_equal(route(raw, &q, NULL), -EINVAL);
+	(void)snprintf(raw, sizeof(raw), "/v1/flows?pod=%.63s/%.254s", ns, name);
+	assert_int_equal(route(raw, &q, NULL), -EINVAL);
 }
 
 int main(void)
@@ -163,6 +209,7 @@ int main(void)
 		cmocka_unit_test(route__other_paths__enoent),
 		cmocka_unit_test(route__explain__ends_protocol_port),
 		cmocka_unit_test(route__events__filters_and_defaults),
+		cmocka_unit_test(route__flows__filters_and_defaults),
 		cmocka_unit_test(route__wrong_parameters__einval_naming_the_parameter),
 		cmocka_unit_test(route__long_names__bounded),
 	};

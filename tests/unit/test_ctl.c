@@ -325,7 +325,7 @@ static void publish(struct fx *f, const char *tenant)
 	bh_json_set_str(j, "src", "10.0.0.1");
 	bh_json_set_int(j, "sport", 5);
 	bh_json_set_int(j, "suppressed", 2);
-	bh_control_publish_event(f->control, j);
+	bh_control_publish(f->control, BH_FEED_EVENTS, j);
 }
 
 static bool two_lines(void *ud)
@@ -341,7 +341,7 @@ static bool is_followed(void *ud)
 	struct bh_control_stats st;
 
 	bh_control_stats(((struct fx *)ud)->control, &st);
-	return st.followers;
+	return st.followers[BH_FEED_EVENTS];
 }
 
 static void ctl_events__recent_and_follow__lines(void **state)
@@ -365,6 +365,57 @@ static void ctl_events__recent_and_follow__lines(void **state)
 	assert_true(WIFSIGNALED(f->status));
 }
 
+static void publish_flow(struct fx *f, const char *verdict, const char *rule, const char *pod,
+			 const char *dst)
+{
+	bh_auto(bh_json_freep) struct bh_json *j = bh_json_new_object();
+
+	bh_json_set_str(j, "time", "2026-01-31T12:00:00.123456Z");
+	bh_json_set_str(j, "direction", "egress");
+	bh_json_set_str(j, "verdict", verdict);
+	bh_json_set_str(j, "rule", rule);
+	bh_json_set_str(j, "reason", "peer_world_linklocal");
+	bh_json_set_str(j, "tenant", "acme");
+	bh_json_set_str(j, "pod", pod);
+	bh_json_set_str(j, "proto", "tcp");
+	bh_json_set_str(j, "src", "10.1.0.7");
+	bh_json_set_str(j, "dst", dst);
+	bh_json_set_int(j, "dport", 443);
+	bh_control_publish(f->control, BH_FEED_FLOWS, j);
+}
+
+static void ctl_flows__table__eighty_columns(void **state)
+{
+	struct fx *f = *state;
+
+	publish_flow(f, "pass", "grant cidr", "acme/web-0", "203.0.113.9");
+	publish_flow(f, "drop", "default", "acme/w\033[31m", "169.254.169.254");
+	assert_int_equal(RUN(f, "flows", "-t", "acme"), 0);
+	assert_string_equal(
+		f->out,
+		"TIME     WHAT  DIR WHY                  POD             PEER\n"
+		"12:00:00 pass  out grant cidr           acme/web-0      tcp/443 203.0.113.9\n"
+		"12:00:00 drop  out peer_world_linklocal acme/w\\x1b[31m  tcp/443 169.254.169.254\n");
+	assert_int_equal(RUN(f, "flows", "-p", "acme/web-0", "-o", "json", "--port", "443"), 0);
+	assert_memory_equal(f->out, "{\"time\":", 8);
+	assert_has(f->out, "\"dst\":\"203.0.113.9\"");
+	assert_null(strstr(f->out, "169.254"));
+}
+
+static void ctl_flows__wrong_options__usage(void **state)
+{
+	struct fx *f = *state;
+
+	assert_int_equal(RUN(f, "events", "--sample", "2"), 2);
+	assert_has(f->err, "--sample is an option of flows, not of 'events'");
+	assert_int_equal(RUN(f, "status", "--pod", "a/b"), 2);
+	assert_has(f->err, "--pod is an option of events and flows, not of 'status'");
+	assert_int_equal(RUN(f, "flows", "--sample", "0"), 2);
+	assert_has(f->err, "sample: '0', expected 1..65536");
+	assert_int_equal(RUN(f, "flows", "--class", "public"), 2);
+	assert_has(f->err, "class: 'public'");
+}
+
 static void ctl_events__daemon_ends__exit_1(void **state)
 {
 	struct fx *f = *state;
@@ -386,7 +437,8 @@ int main(void)
 		T(ctl_status__table__readable_and_safe),  T(ctl_tenants_and_pods__tables__aligned),
 		T(ctl_json__any_verb__the_answer_itself), T(ctl_explain__denied__exit_0),
 		T(ctl_failures__say_what_to_do),	  T(ctl_events__recent_and_follow__lines),
-		T(ctl_events__daemon_ends__exit_1),
+		T(ctl_events__daemon_ends__exit_1),	  T(ctl_flows__table__eighty_columns),
+		T(ctl_flows__wrong_options__usage),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
