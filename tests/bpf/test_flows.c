@@ -376,15 +376,6 @@ static uint64_t *only_flow(struct world *w)
 	}
 }
 
-/* As if the last packet of the only flow had been @s seconds ago. */
-static void age(struct world *w, int64_t s)
-{
-	uint64_t *word = only_flow(w);
-	const uint32_t tick = bh_flow_tick(bh_clock_ns() - (uint64_t)(s * (int64_t)BH_NS_PER_S));
-
-	*word = bh_flow_word((uint32_t)*word, tick, bh_flow_state(*word));
-}
-
 static void idle__under_the_limit__reply_passes_and_renews(void **state)
 {
 	struct world *w = *state;
@@ -395,7 +386,7 @@ static void idle__under_the_limit__reply_passes_and_renews(void **state)
 
 		world_forget(w);
 		EXPECT(p->dir, p->request, PASSES);
-		age(w, 30 - 1);
+		world_age(w, 30 - 1);
 		EXPECT(!p->dir, p->reply, PASSES);
 		assert_true(bh_flow_word_tick(*only_flow(w)) - start <= 1);
 	}
@@ -410,7 +401,7 @@ static void idle__over_the_limit__reply_dropped(void **state)
 
 		world_forget(w);
 		EXPECT(p->dir, p->request, PASSES);
-		age(w, 30 + 3);
+		world_age(w, 30 + 3);
 		EXPECT(!p->dir, p->reply, BH_VERDICT_DROP, p->early);
 		EXPECT(p->dir, p->request, PASSES);
 		EXPECT(!p->dir, p->reply, PASSES);
@@ -427,7 +418,7 @@ static void idle__renewed_in_the_future__reply_passes(void **state)
 
 		world_forget(w);
 		EXPECT(p->dir, p->request, PASSES);
-		age(w, -4);
+		world_age(w, -4);
 		EXPECT(!p->dir, p->reply, PASSES);
 	}
 }

@@ -3,6 +3,8 @@
  * Fragments: the first is judged by its ports, a later one passes only behind it. Towards friend
  * UDP 5000 to 5010 and TCP 5432 are open.
  */
+#include <string.h>
+
 #include "tests/bpf/world.h"
 
 #define T "tenant"
@@ -373,6 +375,40 @@ static void fragments__of_an_old_generation__dropped(void **state)
 	}
 }
 
+static void fragments__after_5_seconds__dropped(void **state)
+{
+	struct world *w = *state;
+
+	for (size_t i = 0; i < N(trios); i++) {
+		world_forget(w);
+		EXPECT(trios[i].dir, trios[i].first, PASSES);
+		world_age(w, 4);
+		EXPECT(trios[i].dir, trios[i].middle, PASSES);
+		/* a later one does not renew: a slow sender cannot keep an identifier open */
+		world_age(w, 8);
+		EXPECT(trios[i].dir, trios[i].last, DROPS(FRAGMENT_UNKNOWN));
+	}
+}
+
+/* As many identifiers as a pod likes: they take no established connection's place. */
+static void fragments__flood__spares_established_flows(void **state)
+{
+	const struct world_run run = { .dir = OUT };
+	struct world *w = *state;
+	struct pkt_frame f;
+
+	EXPECT(OUT, "eth ip4 dst=friend tcp dport=5432", PASSES);
+	EXPECT(IN, "eth ip4 src=friend tcp sport=5432 dport=40000 flags=0x12", PASSES);
+	EXPECT(OUT, "eth ip4 dst=friend tcp dport=5432 flags=0x10", PASSES);
+	world_build(w, trios[3].first, OUT, &f);
+	for (unsigned int id = 0; id < 20000; id++) {
+		memcpy(f.b + 14 + 40 + 4, &id, sizeof(id)); /* of the fragment header */
+		assert_int_equal((int)world_run_raw(w, &run, &f).action, -1);
+	}
+	EXPECT(IN, "eth ip4 src=friend tcp sport=5432 dport=40000 flags=0x10", PASSES);
+	EXPECT(IN, "eth ip4 src=friend tcp sport=5432 dport=40000 flags=0x18 data len=8", PASSES);
+}
+
 /* What a mode lets pass passes whole. */
 static void fragments__in_other_modes__follow_their_first(void **state)
 {
@@ -436,6 +472,8 @@ int main(void)
 	SUITE_TEST(s, fragments__second_first_of_another_port__dropped);
 	SUITE_TEST(s, fragments__overlapping__dropped);
 	SUITE_TEST(s, fragments__of_an_old_generation__dropped);
+	SUITE_TEST(s, fragments__after_5_seconds__dropped);
+	SUITE_TEST(s, fragments__flood__spares_established_flows);
 	SUITE_TEST(s, fragments__in_other_modes__follow_their_first);
 	SUITE_TEST(s, fragments__of_an_identifier_like_ports__no_collision);
 	SUITE_TEST(s, fragments__explained__nothing_remembered);

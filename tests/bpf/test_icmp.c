@@ -6,6 +6,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bpf/isolate.skel.h"
@@ -320,6 +321,33 @@ static void error__flow_of_an_old_generation__judged_again(void **state)
 	}
 }
 
+/* An error must not keep a flow alive: whoever can send one could keep it open for ever. */
+static void error__of_an_idle_flow__renews_nothing(void **state)
+{
+	struct world *w = *state;
+	char pkt[192];
+
+	for (size_t i = 0; i < N(abouts); i++) {
+		const struct about *a = &abouts[i];
+		struct bh_abi_flow_set *before =
+			calloc((WORLD_SLOTS * WORLD_FLOW_SETS), sizeof(*before));
+
+		assert_non_null(before);
+		world_forget(w);
+		EXPECT(a->dir, a->open, PASSES);
+		world_age(w, 29);
+		memcpy(before, w->flows, (WORLD_SLOTS * WORLD_FLOW_SETS) * sizeof(*before));
+		EXPECT(IN, from(pkt, sizeof(pkt), a->sent, "gw"), PASSES);
+		EXPECT(OUT, a->got, PASSES);
+		assert_memory_equal(before, w->flows,
+				    (WORLD_SLOTS * WORLD_FLOW_SETS) * sizeof(*before));
+		free(before);
+		world_age(w, 33);
+		EXPECT(IN, from(pkt, sizeof(pkt), a->sent, "gw"), DROPS(ICMP_NO_FLOW));
+		EXPECT(OUT, a->got, DROPS(ICMP_NO_FLOW));
+	}
+}
+
 /* The event tells of the error itself, not of what it is about. */
 static void error__dropped__event_has_the_outer_addresses(void **state)
 {
@@ -348,6 +376,7 @@ int main(void)
 	SUITE_TEST(s, error__about_an_echo_nobody_sent__dropped);
 	SUITE_TEST(s, error__opens_nothing);
 	SUITE_TEST(s, error__flow_of_an_old_generation__judged_again);
+	SUITE_TEST(s, error__of_an_idle_flow__renews_nothing);
 	SUITE_TEST(s, error__dropped__event_has_the_outer_addresses);
 	return suite_run(s, "icmp");
 }

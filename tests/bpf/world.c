@@ -12,8 +12,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "bpf/flow_table.h"
 #include "bpf/isolate.skel.h"
 #include "common/cleanup.h"
+#include "common/clock.h"
 #include "tests/bpf/nl.h"
 
 #define EXIT_SKIP 77
@@ -117,6 +119,20 @@ size_t world_flows(const struct world *w)
 			n += w->flows[i].tag[k] != 0;
 	}
 	return n;
+}
+
+void world_age(struct world *w, int64_t s)
+{
+	const uint32_t tick = bh_flow_tick(bh_clock_ns() - (uint64_t)(s * (int64_t)BH_NS_PER_S));
+
+	for (size_t i = 0; i < N_SETS; i++) {
+		for (size_t k = 0; k < BH_FLOW_WAYS; k++) {
+			const uint64_t word = w->flows[i].word[k];
+
+			w->flows[i].word[k] =
+				bh_flow_word((uint32_t)word, tick, bh_flow_state(word));
+		}
+	}
 }
 
 void world_generation(struct world *w, uint32_t generation)

@@ -89,6 +89,8 @@ void world_expect(struct world *w, uint32_t ifindex, uint8_t dir, const char *pk
 void world_forget(struct world *w);
 size_t world_count(int map_fd);
 size_t world_flows(const struct world *w); /* entries in the table, alive or not */
+/* As if the last packet of every entry had been @s seconds ago. */
+void world_age(struct world *w, int64_t s);
 void world_generation(struct world *w, uint32_t generation);
 struct bh_abi_stat world_stat(const struct world *w, const struct bh_abi_stat_key *key);
 uint64_t world_loss(const struct world *w, uint32_t which);
