@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The datapath's benchmarks; docs/benchmarks.md says what they measure and how.
 
-    bench_net.py [--smoke] [--only PART]... JSON-FILE
+    bench_net.py [--smoke] [--rounds N] [--only PART]... JSON-FILE
 
 A figure that misses its goal is printed as missed; the exit status says only whether all was measured.
 """
@@ -12,7 +12,7 @@ import json
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import figures
@@ -66,11 +66,15 @@ def main():
     parser.add_argument("--smoke", action="store_true", help="seconds instead of minutes; its "
                         "figures say nothing")
     parser.add_argument("--only", action="append", choices=PARTS, help="this part, and no other")
+    parser.add_argument("--rounds", type=int, help="instead of 5; not of programs")
     parser.add_argument("json", type=Path, help="where the figures go")
     args = parser.parse_args()
     found, machine, start = figures.Figures(), figures.machine(), time.monotonic()
     print(", ".join(f"{k}: {v}" for k, v in machine.items()))
-    measure(args.only or PARTS, SMOKE if args.smoke else Settings(), found)
+    settings = SMOKE if args.smoke else Settings()
+    if args.rounds:
+        settings = replace(settings, rounds=args.rounds)
+    measure(args.only or PARTS, settings, found)
     took = time.monotonic() - start
     args.json.write_text(json.dumps({"machine": machine, "seconds": round(took, 1),
                                      "figures": found.rows}, indent=1) + "\n")

@@ -13,12 +13,11 @@ from pathlib import Path
 
 from figures import at_most
 from processes import rss_mib
-from rig import BIN, BULKHEADD, agent, manifests, net, remote_address, remote_node, write_list
+from rig import BIN, BULKHEADD, agent, manifests, net, remote_address, remote_node, write_lists
 
 FARM = Path(__file__).with_name("netns_farm.py")
 FARM_FIRST_FD = 100
 LOCAL_CIDRS = ["10.245.0.0/16", "fd00:245::/64"]
-PODS_OF_A_FILE = 250
 SPACING_S = 0.02  # between changes, so that each finds the daemon idle
 MIB = 1024 * 1024
 
@@ -70,17 +69,14 @@ class Cluster:
         self.settings, self.folder = settings, folder
         self.node = node
         tenants = settings.cluster_tenants
-        write_list(folder, "tenants",
-                   [manifests.tenant(f"t{t}", [f"ns{t}"]) for t in range(tenants)])
-        write_list(folder, "nodes", [remote_node(),
-                                     manifests.node(node.name, [node.ip4, node.ip6], LOCAL_CIDRS)])
+        write_lists(folder, "tenants",
+                    [manifests.tenant(f"t{t}", [f"ns{t}"]) for t in range(tenants)])
+        write_lists(folder, "nodes", [remote_node(),
+                                      manifests.node(node.name, [node.ip4, node.ip6], LOCAL_CIDRS)])
         for i in range(settings.local):
             self.write(f"local-{i}", self.local(i))
         rest = settings.cluster_pods - settings.local - settings.changes
-        for first in range(0, rest, PODS_OF_A_FILE):
-            write_list(folder, f"remote-{first}", [
-                self.remote(i, remote_address(i))
-                for i in range(first, min(first + PODS_OF_A_FILE, rest))])
+        write_lists(folder, "remote", [self.remote(i, remote_address(i)) for i in range(rest)])
         self.changing = range(rest, rest + settings.changes)
         for i in self.changing:
             self.write(f"changing-{i}", self.remote(i, remote_address(i)))

@@ -21,6 +21,7 @@ BUILD = ROOT / os.environ.get("BUILD", "build")
 BIN = BUILD / "tests" / "bench"
 BULKHEADD = BUILD / "bin" / "bulkheadd"
 PODS_PER_TENANT = 10
+OBJECTS_OF_A_FILE = 250
 REMOTE_CIDRS = ["10.128.0.0/12", "fd00:128::/64"]
 
 
@@ -48,12 +49,13 @@ def tenant_addresses(count, local):
     return tenants
 
 
-def write_list(folder, name, objects):
-    """As one file; JSON, which is read faster than YAML."""
-    text = json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
-    tmp = folder / f".{name}.tmp"
-    tmp.write_text(text)
-    tmp.rename(folder / f"{name}.json")
+def write_lists(folder, name, objects):
+    """As files of OBJECTS_OF_A_FILE; JSON, which is read faster than YAML."""
+    for first in range(0, len(objects), OBJECTS_OF_A_FILE):
+        items = objects[first:first + OBJECTS_OF_A_FILE]
+        tmp = folder / f".{name}.tmp"
+        tmp.write_text(json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
+        tmp.rename(folder / f"{name}-{first}.json")
 
 
 def remote_node():
@@ -119,8 +121,8 @@ class Agent(Plain):
                     pods.append(manifests.of_pod(local[pair], f"ns{t}"))
                 else:
                     pods.append(manifests.pod(f"ns{t}", f"p{i}", "node2", pair))
-        write_list(self.daemon.manifests, "tenants", tenants)
-        write_list(self.daemon.manifests, "pods", pods)
+        write_lists(self.daemon.manifests, "tenants", tenants)
+        write_lists(self.daemon.manifests, "pods", pods)
 
     def close(self):
         try:
