@@ -160,6 +160,19 @@ def fragment_rows(f):
          p.first_fragment(f, p.udp(f, 443, long(t, 400)))), (REFUSED, NOTHING, CHANGED))
 
 
+def sctp_rows(f):
+    """Its checksum is another one, which no guest's header can ask for."""
+    own = L4[f]
+    row(f"sctp{f}_whole", lambda p, t: (Vnet(), p.sctp(f, 3868, t)), (SAME,))
+    row(f"sctp{f}_pending", lambda p, t: (at(own, 8), p.sctp(f, 3868, t)),
+        proof=lambda got, p: not got[0].csum_ok)
+    row(f"sctp{f}_csum_at_dport", lambda p, t: (at(own, 2), p.sctp(f, 3868, t)),
+        proof=lambda got, p: got[0].dport != 3868)
+    row(f"sctp{f}_gso_tcp", lambda p, t: (
+        Vnet(frames.F_NEEDS_CSUM, GSO_TCP[f], own + 12, 200, own, 8), p.sctp(f, 3868, long(t, 600))),
+        (REFUSED, NOTHING, CHANGED))
+
+
 def finished_head(path, family):
     return frames.parse(path.udp(family, 53, query(b"." * 20))).l4_head
 
@@ -169,6 +182,7 @@ for family in (4, 6):
     checksum_rows(family)
     segment_rows(family)
     fragment_rows(family)
+    sctp_rows(family)
 row("ip4_csum_at_dst", lambda p, t: (at(20, 10), p.udp(4, 53, query(t))),
     proof=lambda got, p: got[0].dst != p.dst[4])
 row("ip4_csum_at_src", lambda p, t: (at(20, 6), p.udp(4, 53, query(t))),

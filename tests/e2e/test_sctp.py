@@ -11,7 +11,6 @@ import pytest
 
 from lib import frames, manifests
 
-SCTP = 132
 PORT, OTHER_PORT = 3868, 3869
 INIT, INIT_ACK = 1, 2
 ARRIVES_S = 3
@@ -40,25 +39,13 @@ def fixture_world(network, make_agent):
     return agent, pods
 
 
-def crc32c(data):
-    """RFC 9260 appendix A."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return ~crc & 0xFFFFFFFF
-
-
 def frame(family, src, dst, sport, dport, chunk, token):
     """One chunk, with `token` as an unknown parameter that its receiver would skip."""
     body = struct.pack("!IIHHI", 1, 65535, 1, 1, 1)
     body += struct.pack("!HH", 0xC0DE, 4 + len(token)) + token
-    sctp = struct.pack("!HHII", sport, dport, 0, 0) + struct.pack("!BBH", chunk, 0, 4 + len(body)) + body
-    sctp = sctp[:8] + struct.pack("<I", crc32c(sctp)) + sctp[12:]
     near = dst.mac("eth0") if src.node.wiring == "bridge" else src.node.gateway_mac(src)
     path = frames.Path(src.mac("eth0"), near, {4: src.ip4, 6: src.ip6}, {4: dst.ip4, 6: dst.ip6})
-    return path.frame(family, SCTP, sctp)
+    return path.frame(family, frames.SCTP, frames.sctp(sport, dport, chunk, body))
 
 
 def carry(pods, family, src, dst, ports, chunk):

@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 
 ETH = 14
-TCP, UDP, FRAGMENT = 6, 17, 44
+TCP, UDP, FRAGMENT, SCTP = 6, 17, 44, 132
 VXLAN_PORT = 4789
 
 # struct virtio_net_hdr (virtio 1.2, 5.1.6; the tunnel bits: 1.4)
@@ -84,6 +84,22 @@ def tcp(src, dst, sport, dport, payload, partial, seq=1000, flags=0x18):
     return head[:16] + struct.pack("!HH", value, 0) + payload
 
 
+def crc32c(data):
+    """SCTP's checksum (RFC 9260 appendix A)."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
+    return ~crc & 0xFFFFFFFF
+
+
+def sctp(sport, dport, chunk, body):
+    """One chunk; its checksum is right."""
+    out = struct.pack("!HHII", sport, dport, 0, 0) + struct.pack("!BBH", chunk, 0, 4 + len(body)) + body
+    return out[:8] + struct.pack("<I", crc32c(out)) + out[12:]
+
+
 def steer(frame, own, target):
     """A UDP frame that a filter sees with its destination port, and that arrives with `target` and a
     right checksum, if the checksum from `own` + 2 (the port) on is written over the port: what is
@@ -129,6 +145,10 @@ class Path:
         return self.frame(family, TCP, tcp(self.src[family], self.dst[family], sport, dport, payload,
                                            partial))
 
+
+    def sctp(self, family, dport, payload, sport=40000):
+        """A DATA chunk."""
+        return self.frame(family, SCTP, sctp(sport, dport, 0, b"\0" * 12 + payload))
 
     def first_fragment(self, family, frame):
         """As if more were to follow."""
@@ -201,8 +221,8 @@ class Packet:
 
 
 def parse(frame):
-    """A Packet, of a first fragment as if it were all; None for what is neither TCP nor UDP without IP
-    options."""
+    """A Packet, of a first fragment as if it were all; None for what is neither TCP nor UDP nor SCTP
+    without IP options."""
     ethertype = struct.unpack_from("!H", frame, 12)[0]
     ip = frame[ETH:]
     if ethertype == 0x0800 and len(ip) >= 20 and ip[0] == 0x45:
@@ -217,12 +237,15 @@ def parse(frame):
             proto, l4 = l4[0], l4[8:]
     else:
         return None
-    head = {UDP: 8, TCP: 20}.get(proto)
+    head = {UDP: 8, TCP: 20, SCTP: 12}.get(proto)
     if head is None or len(l4) < head:
         return None
+    sport, dport = struct.unpack_from("!HH", l4)
+    if proto == SCTP:
+        ok = ip_ok and struct.unpack_from("<I", l4, 8)[0] == crc32c(l4[:8] + b"\0" * 4 + l4[12:])
+        return Packet(family, src, dst, proto, sport, dport, l4[:8], l4[head:], ok)
     at = {UDP: 6, TCP: 16}[proto]
     ok = ip_ok and csum(pseudo_header(src, dst, proto, len(l4)), l4) == 0
-    sport, dport = struct.unpack_from("!HH", l4)
     return Packet(family, src, dst, proto, sport, dport, l4[:at] + l4[at + 2:head], l4[head:], ok)
 
 
