@@ -32,12 +32,14 @@ WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wfo
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS   := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 TEST_LIBS  := $(shell $(PKG_CONFIG) --libs $(TPKGS) 2>/dev/null)
-CPPFLAGS_ALL = -D_GNU_SOURCE -I. -I$(BUILD) $(PKG_CFLAGS) $(CPPFLAGS)
+CPPFLAGS_ALL = -D_GNU_SOURCE -I. -I$(BUILD) $(PKG_CFLAGS) $(ABI_CPPFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   = -std=gnu17 $(WARN) -fno-omit-frame-pointer -fstack-protector-strong -fPIE \
 	    $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all) $(CFLAGS)
 LDFLAGS_ALL  = $(if $(SAN),-fsanitize=$(SAN)) -pie -Wl,-z,relro,-z,now,--as-needed $(LDFLAGS)
 LDLIBS       = $(PKG_LIBS)
-BPF_CFLAGS   = -g -O2 --target=bpf -mcpu=v3 -Wall -Wextra -Werror -I. $(BPF_CPPFLAGS)
+# ABI_BUMP=1, with a BUILD of its own: the next ABI version with another layout, for tests of upgrades
+ABI_CPPFLAGS := $(if $(ABI_BUMP),-DBH_ABI_BUMP)
+BPF_CFLAGS   = -g -O2 --target=bpf -mcpu=v3 -Wall -Wextra -Werror -I. $(ABI_CPPFLAGS) $(BPF_CPPFLAGS)
 
 Q   := $(if $(V),,@)
 say  = $(if $(V),,@printf '  %-5s %s\n' '$(1)' '$(patsubst $(BUILD)/%,%,$@)';)
@@ -203,9 +205,14 @@ check-bpf: $(BPFT) $(DIFF) ## kernel programs against packet tables and a second
 	@BH_BUILD=$(BUILD) $(RUN_TIER) --name bpf --out $(RESULTS)/bpf --root --timeout 120 \
 		$(BPFT) tests/bpf/test_tables.py tests/diff/test_diff.py
 
-check-e2e: $(PROGS) $(BENCH_NET) ## real traffic on one and two "nodes" made of network namespaces; root
+check-e2e: $(PROGS) $(BENCH_NET) abi-bump ## real traffic on one and two "nodes" made of network namespaces; root
 	@BH_BUILD=$(BUILD) $(RUN_TIER) --name e2e --out $(RESULTS)/e2e --root --timeout 600 \
 		$(wildcard tests/e2e/test_*.py)
+
+# the daemon with the next ABI version, which upgrades are tried with
+.PHONY: abi-bump
+abi-bump:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)-abi ABI_BUMP=1 $(BUILD)-abi/bin/bulkheadd
 
 VM_KERNELS ?= bullseye bookworm trixie
 check-vm: $(BPFT) ## the bpf tier on other kernels, in software-emulated VMs

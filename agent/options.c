@@ -435,14 +435,12 @@ const struct bh_option bh_options[] = {
 	  set_trust_unready_nodes },
 	{ "max-endpoints", "maxEndpoints", BH_OPT_NUMBER, "N", TEXT(BH_SLOTS_DEFAULT), NULL,
 	  "a number from 1 to " TEXT(BH_SLOTS_MAX),
-	  "How many pods on this node may have flows; pods beyond that reach nothing. Takes effect "
-	  "when the table of flows is made: at the first start.",
+	  "How many pods on this node may have flows; pods beyond that reach nothing.",
 	  set_max_endpoints },
 	{ "flows-per-endpoint", "flowsPerEndpoint", BH_OPT_NUMBER, "N", TEXT(BH_SLOT_FLOWS_DEFAULT),
 	  NULL, "a power of two from " TEXT(BH_SLOT_FLOWS_MIN) " to " TEXT(BH_SLOT_FLOWS_MAX),
 	  "How many flows each pod may have at a time; 16 bytes of kernel memory for each flow of "
-	  "each pod of --max-endpoints. Takes effect when the table of flows is made: at the first "
-	  "start.",
+	  "each pod of --max-endpoints.",
 	  set_flows_per_endpoint },
 	{ "debounce", "debounce", BH_OPT_VALUE, "DURATION", "50ms", NULL,
 	  "a duration from 0ms to 5s, as 250ms",

@@ -17,7 +17,15 @@
 #include "bpf/reasons.h"
 #include "model/class.h"
 
-#define BH_ABI_VERSION 2
+/* With BH_ABI_BUMP: the next version, with another layout, to try upgrades with. */
+#define BH_ABI_RELEASED 2
+#ifdef BH_ABI_BUMP
+#define BH_ABI_VERSION (BH_ABI_RELEASED + 1)
+#define BH_ABI_MOVED __u32 moved[2];
+#else
+#define BH_ABI_VERSION BH_ABI_RELEASED
+#define BH_ABI_MOVED
+#endif
 
 /* Tenant numbers: allocated once, never reused while the id map lives. */
 #define BH_TENANT_NONE 0       /* no endpoint, no tenant */
@@ -39,10 +47,12 @@
 #define BH_EP_HAS_V4 0x1
 #define BH_EP_HAS_V6 0x2
 #define BH_EP_CLOSED 0x4 /* nothing passes: the pod has an interface that is not filtered */
+#define BH_EP_SHADOW 0x8 /* until shadow_until_ns: what is not let pass, programs behind decide */
 
 #define BH_SLOT_NONE 0 /* no room in bh_flows: whatever needs a flow is dropped */
 
 struct bh_abi_endpoint {
+	BH_ABI_MOVED
 	__u32 tenant; /* BH_TENANT_* or a tenant's number */
 	__u8 role;    /* enum bh_role */
 	__u8 flags;   /* BH_EP_* */
@@ -52,8 +62,10 @@ struct bh_abi_endpoint {
 	__u8 ll6[16]; /* BE, its fe80:: address */
 	__u32 slot;   /* its region of bh_flows, from 1 on; BH_SLOT_NONE */
 };
+#ifndef BH_ABI_BUMP
 _Static_assert(sizeof(struct bh_abi_endpoint) == 52, "bh_abi_endpoint layout");
 _Static_assert(__builtin_offsetof(struct bh_abi_endpoint, ip4) == 12, "bh_abi_endpoint.ip4");
+#endif
 
 /* bh_addrs: hash, exact address -> what it is. */
 struct bh_abi_addr_key {
@@ -177,8 +189,9 @@ struct bh_abi_config {
 				*/
 	__u32 record_sample;   /* one of so many, at least 1 */
 	__u32 record_tenant;   /* only of endpoints of this tenant; BH_TENANT_NONE = of all */
+	__u64 shadow_until_ns; /* CLOCK_MONOTONIC; see BH_EP_SHADOW */
 };
-_Static_assert(sizeof(struct bh_abi_config) == 40, "bh_abi_config layout");
+_Static_assert(sizeof(struct bh_abi_config) == 48, "bh_abi_config layout");
 
 /* bh_flows: array of sets, flow_sets for each slot; flow_table.h says what is in them. */
 #define BH_FLOW_WAYS 8 /* a power of two */

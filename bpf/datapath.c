@@ -260,6 +260,10 @@ int bh_datapath_open(const struct bh_datapath_opts *opts, struct bh_datapath **r
 		return r;
 	r = bh_pins_prepare(opts->bpffs, &dp->dir, err);
 	if (r >= 0)
+		r = bh_migrate_resize(dp, opts, err);
+	if (r >= 0)
+		r = bh_migrate_find(dp, opts->bpffs, err);
+	if (r >= 0)
 		r = load(dp, opts, err);
 	if (r >= 0)
 		r = bh_flows_open(dp, err);
@@ -270,11 +274,13 @@ int bh_datapath_open(const struct bh_datapath_opts *opts, struct bh_datapath **r
 	if (r >= 0)
 		r = adopt_links(dp, err);
 	if (r >= 0)
+		r = bh_migrate_adopt(dp, err);
+	if (r >= 0)
 		r = bh_datapath_open_rings(dp);
 	if (r < 0)
 		return r;
 	/* pins alone prove nothing: a start that failed leaves them too */
-	dp->fresh = bh_datapath_generation(dp) == 0;
+	dp->fresh = bh_datapath_generation(dp) == 0 && !dp->n_olds;
 	dp->dirty = true; /* whoever wrote last may not have come to raise the generation */
 	*ret_dp = BH_TAKE_PTR(dp);
 	return 0;
@@ -287,6 +293,7 @@ struct bh_datapath *bh_datapath_close(struct bh_datapath *dp)
 	ring_buffer__free(dp->ring);
 	ring_buffer__free(dp->record_ring);
 	isolate_bpf__destroy(dp->skel);
+	bh_migrate_done(dp);
 	bh_policy_free(dp->actual);
 	bh_ids_free(dp->ids);
 	free(dp->attached);
@@ -302,13 +309,16 @@ struct bh_datapath *bh_datapath_close(struct bh_datapath *dp)
 
 int bh_datapath_detach_all(const char *bpffs, struct bh_err *err)
 {
-	for (int ver = 1; ver <= BH_ABI_VERSION; ver++) {
+	struct bh_version_dir dirs[BH_OLDS_MAX];
+	const int n_dirs = bh_pins_versions(bpffs, dirs, BH_OLDS_MAX);
+
+	for (int d = 0; d < n_dirs; d++) {
 		bh_autofree uint32_t *v = NULL;
 		bh_autofree char *dir = NULL;
 		size_t n = 0;
 		int r;
 
-		if (asprintf(&dir, "%s/v%d", bpffs, ver) < 0)
+		if (asprintf(&dir, "%s/%s", bpffs, dirs[d].name) < 0)
 			return -ENOMEM;
 		r = bh_pins_list(dir, &v, &n);
 		for (size_t i = 0; i < n && r >= 0; i++)

@@ -255,11 +255,15 @@ static int write_maps(struct run *run, struct bh_policy *want)
 	return r;
 }
 
-static void attach_wanted(struct run *run, const struct bh_ifs *ifs)
+static void attach_wanted(struct run *run, const struct bh_ifs *ifs, bool only_new)
 {
 	for (size_t i = 0; i < ifs->n; i++) {
 		const struct bh_if *f = &ifs->v[i];
 		int r;
+
+		/* another version's programs are there, and ours know nothing yet */
+		if (only_new && bh_migrate_holds(run->dp, f->ifindex))
+			continue;
 
 		if (f->state != BH_IF_ENFORCED && f->state != BH_IF_QUARANTINED)
 			continue;
@@ -340,12 +344,15 @@ int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const stru
 	struct run run = { .dp = dp, .err = err };
 	int r;
 
+	r = bh_migrate_begin(dp, taken);
+	if (r < 0)
+		failed(&run, r, "bh_config");
 	write_nat64(&run, &taken->nat64);
 	/* a pod must find its entry before its interface is judged, and lose it after */
 	r = write_maps(&run, taken);
 	if (r < 0)
 		failed(&run, r, "policy");
-	attach_wanted(&run, ifs);
+	attach_wanted(&run, ifs, false);
 	detach_unwanted(&run, ifs);
 	note_left_alone(&run, ifs);
 	dp->fresh = false;
@@ -356,6 +363,11 @@ int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const stru
 		else
 			dp->dirty = false;
 	}
+	if (!run.first) {
+		r = bh_migrate_finish(dp, err);
+		if (r < 0)
+			failed(&run, r, NULL);
+	}
 	*ret_result = run.res;
 	return run.first;
 }
@@ -365,15 +377,22 @@ int bh_datapath_guard(struct bh_datapath *dp, const struct bh_ifs *ifs,
 {
 	struct run run = { .dp = dp, .err = err };
 
-	attach_wanted(&run, ifs);
+	attach_wanted(&run, ifs, true);
 	*ret_result = run.res;
 	return run.first;
+}
+
+static int by_ifindex(const void *a, const void *b)
+{
+	const struct bh_bound *x = a, *y = b;
+
+	return (x->ifindex > y->ifindex) - (x->ifindex < y->ifindex);
 }
 
 int bh_datapath_bound(const struct bh_datapath *dp, struct bh_bound **ret_v, size_t *ret_n)
 {
 	const struct bh_table *t = &dp->actual->maps[BH_PM_ENDPOINTS];
-	struct bh_bound *v = calloc(t->n + 1, sizeof(*v));
+	struct bh_bound *v = calloc(t->n + dp->n_old_eps + 1, sizeof(*v));
 	size_t n = 0;
 
 	if (!v)
@@ -387,6 +406,8 @@ int bh_datapath_bound(const struct bh_datapath *dp, struct bh_bound **ret_v, siz
 		if (!bh_u32set_has(dp->lost, dp->n_lost, b->ifindex))
 			n++;
 	}
+	bh_migrate_bound(dp, v, &n);
+	qsort(v, n, sizeof(*v), by_ifindex);
 	*ret_v = v;
 	*ret_n = n;
 	return 0;

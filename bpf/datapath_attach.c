@@ -105,17 +105,30 @@ static int delete_filter(uint32_t ifindex, uint8_t dir, const struct bh_filter *
 	return r == -ENOENT || r == -EINVAL || r == -ENODEV ? 0 : r; /* gone already */
 }
 
-/* Ours off the hook: all, or with @prog_id the one with that program. */
-static int drop_filters(uint32_t ifindex, uint8_t dir, uint32_t prog_id)
+/* Ours off the hook, all but the one with the program @keep. */
+static int drop_filters(uint32_t ifindex, uint8_t dir, uint32_t keep)
 {
 	struct own_filters own = { .n = 0 };
 	int r = find_ours(ifindex, dir, &own);
 
 	for (size_t i = 0; i < own.n && r >= 0; i++) {
-		if (!prog_id || own.v[i].prog_id == prog_id)
+		if (!keep || own.v[i].prog_id != keep)
 			r = delete_filter(ifindex, dir, &own.v[i]);
 	}
 	return r;
+}
+
+bool bh_filter_there(uint32_t ifindex, uint8_t dir, uint32_t prog_id)
+{
+	struct own_filters own = { .n = 0 };
+
+	if (find_ours(ifindex, dir, &own) < 0)
+		return false;
+	for (size_t i = 0; i < own.n; i++) {
+		if (own.v[i].prog_id == prog_id)
+			return true;
+	}
+	return false;
 }
 
 /*
@@ -217,11 +230,31 @@ static int new_filter(const struct bh_datapath *dp, const struct hook *h, uint32
 	return r;
 }
 
+/*
+ * Of those in @own the one that is to get our program, by its place there; own->n: none of them.
+ * The other one goes: somebody died between making one and taking the other off. But not where it
+ * is another version's, which goes on until we have taken over.
+ */
+static int choose_filter(const struct bh_datapath *dp, const struct hook *h,
+			 struct own_filters *own, size_t *ret_i)
+{
+	size_t i = 0;
+
+	while (i < own->n && bh_migrate_filter(dp, h->ifindex, h->dir, own->v[i].prog_id))
+		i++;
+	*ret_i = i;
+	if (i || own->n < 2 || bh_migrate_filter(dp, h->ifindex, h->dir, own->v[1].prog_id))
+		return 0;
+	own->n = 1;
+	return delete_filter(h->ifindex, h->dir, &own->v[1]);
+}
+
 static int clsact_attach(const struct bh_datapath *dp, const struct hook *h)
 {
 	bh_autoclose int tcx = bh_tcx_open(h->path, h->ifindex);
 	struct own_filters own = { .n = 0 };
 	struct bpf_tc_hook hook;
+	size_t i = 0;
 	int r;
 
 	tc_hook(&hook, h->ifindex, h->dir);
@@ -229,17 +262,18 @@ static int clsact_attach(const struct bh_datapath *dp, const struct hook *h)
 	if (r < 0 && r != -EEXIST)
 		return r;
 	r = find_ours(h->ifindex, h->dir, &own);
+	if (r >= 0)
+		r = choose_filter(dp, h, &own, &i);
 	if (r < 0)
 		return r;
-	if (own.n == 2) /* somebody died between making one and taking the other off */
-		r = delete_filter(h->ifindex, h->dir, &own.v[1]);
-	if (r >= 0 && own.n && !h->front)
-		r = set_filter(dp, h, own.v[0].priority, own.v[0].handle, BPF_TC_F_REPLACE);
-	else if (r >= 0)
+	/* both handles taken: no getting in front until the other version has gone */
+	if (i < own.n && (!h->front || own.n == 2))
+		r = set_filter(dp, h, own.v[i].priority, own.v[i].handle, BPF_TC_F_REPLACE);
+	else
 		r = new_filter(dp, h,
 			       own.n && own.v[0].handle == TC_HANDLE_A ? TC_HANDLE_B : TC_HANDLE_A);
-	if (r >= 0 && own.n && h->front)
-		r = delete_filter(h->ifindex, h->dir, &own.v[0]);
+	if (r >= 0 && i < own.n && h->front && own.n < 2)
+		r = delete_filter(h->ifindex, h->dir, &own.v[i]);
 	if (r < 0)
 		return r;
 	if (tcx >= 0 && bpf_link_detach(tcx) < 0 && errno != ENOLINK)
@@ -274,7 +308,8 @@ int bh_attach_front(struct bh_datapath *dp, uint32_t ifindex, struct bh_err *err
 	return attach(dp, ifindex, true, err);
 }
 
-static int detach_dir(const char *dir, uint32_t ifindex, uint8_t dir_of)
+/* @keep: id of a program that stays, if it is a classic filter's. */
+static int detach_dir(const char *dir, uint32_t ifindex, uint8_t dir_of, uint32_t keep)
 {
 	char path[BH_PIN_PATH_MAX], name[IF_NAMESIZE];
 	bh_autoclose int fd = -1;
@@ -288,21 +323,32 @@ static int detach_dir(const char *dir, uint32_t ifindex, uint8_t dir_of)
 	} else if (fd == -ENOENT) {
 		return 0;
 	} else if (if_indextoname(ifindex, name)) {
-		r = drop_filters(ifindex, dir_of, 0);
+		r = drop_filters(ifindex, dir_of, keep);
 		if (r < 0)
 			return r;
 	}
 	return unlink(path) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-int bh_detach_if(const char *dir, uint32_t ifindex, struct bh_err *err)
+static int detach(const char *dir, uint32_t ifindex, const uint32_t keep[2], struct bh_err *err)
 {
 	for (size_t i = 0; i < sizeof(dirs); i++) {
-		const int r = detach_dir(dir, ifindex, dirs[i]);
+		const int r = detach_dir(dir, ifindex, dirs[i], keep[dirs[i]]);
 
 		if (r < 0)
 			return bh_err_set(err, r, "cannot detach from interface %u: %s", ifindex,
 					  strerror(-r));
 	}
 	return 0;
+}
+
+int bh_detach_if(const char *dir, uint32_t ifindex, struct bh_err *err)
+{
+	return detach(dir, ifindex, (const uint32_t[2]){ 0, 0 }, err);
+}
+
+int bh_detach_others(const struct bh_datapath *dp, const char *dir, uint32_t ifindex,
+		     struct bh_err *err)
+{
+	return detach(dir, ifindex, dp->prog_id, err);
 }

@@ -78,21 +78,32 @@ static uint32_t pinned_entries(const struct bh_datapath *dp)
 	return info.max_entries;
 }
 
-int bh_flows_size(struct bh_datapath *dp, const struct bh_datapath_opts *opts, struct bh_err *err)
+int bh_flows_wanted(const struct bh_datapath_opts *opts, uint32_t *ret_sets, uint32_t *ret_entries,
+		    struct bh_err *err)
 {
 	const uint32_t slots = opts->max_endpoints ? opts->max_endpoints : BH_SLOTS_DEFAULT;
 	const uint32_t flows =
 		opts->flows_per_endpoint ? opts->flows_per_endpoint : BH_SLOT_FLOWS_DEFAULT;
-	uint32_t entries = pinned_entries(dp);
-	int r;
 
 	if (slots > BH_SLOTS_MAX || flows < BH_SLOT_FLOWS_MIN || flows > BH_SLOT_FLOWS_MAX ||
 	    flows & (flows - 1))
 		return bh_err_set(err, EINVAL, "no table of %u flows for each of %u endpoints",
 				  flows, slots);
-	dp->flow_sets = flows / BH_FLOW_WAYS;
-	if (!entries)
-		entries = dp->flow_sets * slots;
+	*ret_sets = flows / BH_FLOW_WAYS;
+	*ret_entries = *ret_sets * slots;
+	return 0;
+}
+
+int bh_flows_size(struct bh_datapath *dp, const struct bh_datapath_opts *opts, struct bh_err *err)
+{
+	const uint32_t pinned = pinned_entries(dp);
+	uint32_t entries;
+	int r = bh_flows_wanted(opts, &dp->flow_sets, &entries, err);
+
+	if (r < 0)
+		return r;
+	if (pinned)
+		entries = pinned;
 	r = bpf_map__set_max_entries(dp->skel->maps.bh_flows, entries);
 	return r < 0 ? bh_err_set(err, r, "cannot size bh_flows: %s", strerror(-r)) : 0;
 }
@@ -105,7 +116,9 @@ int bh_flows_open(struct bh_datapath *dp, struct bh_err *err)
 
 	if (r >= 0 && !cfg.flow_sets) {
 		cfg.flow_sets = dp->flow_sets;
-		if (getrandom(cfg.flow_key, sizeof(cfg.flow_key), 0) != sizeof(cfg.flow_key))
+		/* flows of another version are found again by its key only */
+		if (bh_migrate_key(dp, &cfg) < 0 &&
+		    getrandom(cfg.flow_key, sizeof(cfg.flow_key), 0) != sizeof(cfg.flow_key))
 			r = -errno;
 		if (r >= 0)
 			r = bh_config_write(dp, &cfg);

@@ -52,6 +52,7 @@ int bh_left_read(struct bh_datapath *dp)
 	uint32_t next;
 	void *prev = NULL;
 
+	dp->n_left_alone = 0;
 	while (!bpf_map_get_next_key(fd, prev, &next)) {
 		int r = 0;
 

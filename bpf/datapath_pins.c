@@ -174,6 +174,40 @@ static int remove_below(int parent, const char *name, int depth)
 	return unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
 
+int bh_pins_versions(const char *bpffs, struct bh_version_dir *v, size_t cap)
+{
+	__attribute__((__cleanup__(closedirp))) DIR *d = opendir(bpffs);
+	struct dirent *de;
+	size_t n = 0;
+
+	if (!d)
+		return errno == ENOENT ? 0 : -errno;
+	/* only folders that are named as ours: the folder given may be somebody's whole bpffs */
+	while ((de = readdir(d)) && n < cap) {
+		unsigned long abi;
+		char *end;
+
+		if (de->d_name[0] != 'v' || de->d_name[1] < '1' || de->d_name[1] > '9')
+			continue;
+		abi = strtoul(de->d_name + 1, &end, 10);
+		if (abi > INT32_MAX || (*end && strcmp(end, BH_PINS_ASIDE) != 0))
+			continue;
+		if (strlen(de->d_name) >= sizeof(v[n].name))
+			continue;
+		v[n].abi = (uint32_t)abi;
+		memcpy(v[n].name, de->d_name, strlen(de->d_name) + 1);
+		n++;
+	}
+	return (int)n;
+}
+
+int bh_pins_remove(const char *dir, struct bh_err *err)
+{
+	const int r = remove_below(AT_FDCWD, dir, 3);
+
+	return r < 0 ? bh_err_set(err, r, "cannot remove '%s': %s", dir, strerror(-r)) : 0;
+}
+
 static bool mounted_by_us(const char *bpffs)
 {
 	FILE *f = setmntent("/proc/self/mounts", "re");
@@ -191,24 +225,24 @@ static bool mounted_by_us(const char *bpffs)
 
 int bh_pins_remove_all(const char *bpffs, struct bh_err *err)
 {
-	bh_autofree char *path = NULL;
+	struct bh_version_dir v[BH_OLDS_MAX];
 	struct stat st;
-	int r = 0;
+	int n, r = 0;
 
 	if (stat(bpffs, &st) < 0)
 		return errno == ENOENT ? 0 : bh_err_set(err, errno, "cannot read '%s'", bpffs);
 	if (!is_bpffs(bpffs))
 		return 0;
-	/* only folders that are named as ours: the folder given may be somebody's whole bpffs */
-	for (int v = 1; v <= BH_ABI_VERSION && r >= 0; v++) {
-		free(BH_TAKE_PTR(path));
-		if (asprintf(&path, "%s/v%d", bpffs, v) < 0)
+	n = bh_pins_versions(bpffs, v, BH_OLDS_MAX);
+	for (int i = 0; i < n && r >= 0; i++) {
+		bh_autofree char *path = NULL;
+
+		if (asprintf(&path, "%s/%s", bpffs, v[i].name) < 0)
 			return -ENOMEM;
-		r = remove_below(AT_FDCWD, path, 3);
+		r = bh_pins_remove(path, err);
 	}
-	if (r < 0)
-		return bh_err_set(err, r, "cannot remove the pins below '%s': %s", bpffs,
-				  strerror(-r));
+	if (n < 0 || r < 0)
+		return n < 0 ? bh_err_set(err, n, "cannot list '%s'", bpffs) : r;
 	if (mounted_by_us(bpffs) && umount2(bpffs, MNT_DETACH) < 0)
 		return bh_err_set(err, errno, "cannot unmount '%s': %s", bpffs, strerror(errno));
 	(void)rmdir(bpffs); /* not empty: somebody else's */

@@ -49,6 +49,15 @@ inline_step void leave_answer(struct pkt *p, __u8 verdict, __u8 reason)
 	p->skb->cb[BH_EXPLAIN_CB_GRANT] = p->s->grant;
 }
 
+/*
+ * While a daemon of another version hands over, its programs run behind ours and decide what ours,
+ * which do not know all flows yet, would drop. Not for ever, should nobody come to end it.
+ */
+inline_step int is_shadow(const struct pkt *p)
+{
+	return p->ep && p->ep->flags & BH_EP_SHADOW && bpf_ktime_get_ns() < p->cfg->shadow_until_ns;
+}
+
 inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
 {
 	__u32 ifindex = skb->ifindex, zero = 0, tenant;
@@ -68,6 +77,8 @@ inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
 	verdict = sentence(&p, &reason);
 	if (dry) {
 		leave_answer(&p, verdict, reason);
+	} else if (verdict == BH_VERDICT_DROP && is_shadow(&p)) {
+		return TC_ACT_UNSPEC;
 	} else {
 		if (p.ep && p.s->frag == FRAG_FIRST && verdict != BH_VERDICT_DROP)
 			frag_remember(&p);

@@ -27,7 +27,10 @@ static bool is_lost(const struct bh_slots_in *in, uint32_t ifindex)
 /* What flows are keyed by, or judged by and never again: who the pod is on the wire. */
 static bool same_pod(const struct bh_abi_endpoint *a, const struct bh_abi_endpoint *b)
 {
-	return a->flags == b->flags && !memcmp(a->mac, b->mac, sizeof(a->mac)) &&
+	/* what is said of it for the moment does not make it another one */
+	const uint8_t differ = a->flags ^ b->flags, passing = BH_EP_CLOSED | BH_EP_SHADOW;
+
+	return !(differ & ~passing) && !memcmp(a->mac, b->mac, sizeof(a->mac)) &&
 	       !memcmp(a->ip4, b->ip4, sizeof(a->ip4)) && !memcmp(a->ip6, b->ip6, sizeof(a->ip6));
 }
 

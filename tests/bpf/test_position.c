@@ -211,6 +211,28 @@ static void send_to_pod(struct dp_fx *fx, const char *text)
 		assert_int_equal(errno, ENOBUFS); /* dropped on the way out */
 }
 
+struct wire {
+	int in, out;
+};
+
+static bool carries(void *arg)
+{
+	const struct wire *w = arg;
+	const uint8_t frame[64] = { 2, [12] = 0x08 };
+
+	(void)!write(w->in, frame, sizeof(frame));
+	return heard(w->out) > 0;
+}
+
+/* A new veth drops what it gets until the kernel has come to give it a queue. */
+static void warm_up(const char *ifname, int far, const struct dp_fx *fx)
+{
+	struct wire w = { .in = listen_on(ifname, fx->host_netns, fx->host_netns), .out = far };
+
+	dp_wait(carries, &w, "a new veth carries frames");
+	(void)close(w.in);
+}
+
 /* Ours and a foreign program, whose verdict is to hold for what ours lets pass, and no more. */
 static void both_hold(struct dp_fx *fx, enum bh_attach ours, struct dp_foreign *f)
 {
@@ -224,6 +246,8 @@ static void both_hold(struct dp_fx *fx, enum bh_attach ours, struct dp_foreign *
 	f->to = if_nametoindex("aside0");
 	pod = listen_on("pod0", fx->pod_netns, fx->host_netns);
 	aside = listen_on("aside1", fx->pod_netns, fx->host_netns);
+	warm_up("host0", pod, fx);
+	warm_up("aside0", aside, fx);
 	enforce(fx, dp);
 	assert_int_equal(dp_foreign_on(f, fx->ifindex), 0);
 	if (bh_datapath_verify(dp) > 0)
@@ -328,6 +352,9 @@ static void unseen__redirect_peer__noticed_until_it_stops(void **state)
 	assert_int_equal(dp_foreign_redirect_peer(if_nametoindex("side0"), fx->ifindex), 0);
 	side = listen_on("side1", fx->pod_netns, fx->host_netns);
 	pod = listen_on("pod0", fx->pod_netns, fx->host_netns);
+	warm_up("host0", pod, fx);
+	warm_up("side0", side, fx);
+	(void)heard(pod);
 	assert_int_equal(bh_unseen_new(&u), 0);
 	assert_int_equal(bh_links_new(&l, NULL), 0);
 	for (int i = 0; i < 5; i++)

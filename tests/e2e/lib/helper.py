@@ -23,6 +23,7 @@ import knock
 import mixed
 import path
 import stream
+import talk
 import wire
 
 CLONE_NEWNET = 0x40000000
@@ -228,6 +229,7 @@ class Helper:
         self.path = path.Path()
         self.knocker = knock.Knocker()
         self.mixed = mixed.Mixed()
+        self.talks = talk.Talks()
 
     async def op_serve(self, tcp=(), udp=()):
         self.servers.serve(tcp, udp)
@@ -294,6 +296,15 @@ class Helper:
 
     async def op_mixed_sink(self, **kw):
         return self.mixed.sink(**kw)
+
+    async def op_talk_serve(self, **kw):
+        return await self.talks.serve(**kw)
+
+    async def op_talk_start(self, **kw):
+        return self.talks.start(**kw)
+
+    async def op_talk_stop(self, **kw):
+        return await self.talks.stop(**kw)
 
     async def op_tap_open(self, **kw):
         return self.wire.tap_open(**kw)
