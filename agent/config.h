@@ -51,6 +51,8 @@ struct bh_config {
 	size_t n_ignore_interfaces;
 	bool trust_unready_nodes;
 	uint32_t max_endpoints, flows_per_endpoint;
+	uint32_t packets_per_second;   /* 0: no limit */
+	uint32_t new_flows_per_second; /* likewise; or BH_RATE_AUTO */
 	uint32_t debounce_ms;
 };
 

@@ -83,7 +83,7 @@ static int read_member(const struct reader *rd, size_t opt, const struct bh_json
 			return wrong_type(rd, o, v, "a boolean");
 		return rd->fn(rd->ud, opt, bh_json_is_true(v) ? "true" : "false");
 	}
-	if (o->kind == BH_OPT_NUMBER) {
+	if (o->kind == BH_OPT_NUMBER && !bh_json_str(v)) {
 		char text[24];
 		int64_t n;
 

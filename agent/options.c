@@ -12,12 +12,14 @@
 #include <sys/un.h>
 
 #define BH_LOG_COMP "config"
-#include "bpf/slots.h"
+#include "bpf/datapath.h"
 #include "common/err.h"
 #include "common/log.h"
 #include "common/parse.h"
 
 #define DEBOUNCE_MAX_MS 5000
+
+#define RATE_MAX 100000000
 
 #define TEXT_(x) #x
 #define TEXT(x) TEXT_(x) /* of a number that is defined elsewhere */
@@ -350,6 +352,28 @@ static int set_flows_per_endpoint(struct bh_config *c, const char *text, struct 
 	return 0;
 }
 
+static int set_packets_per_second(struct bh_config *c, const char *text, struct bh_err *why)
+{
+	uint64_t n;
+	const int r = bh_parse_u64(text, 0, RATE_MAX, &n);
+
+	(void)why;
+	if (r >= 0)
+		c->packets_per_second = (uint32_t)n;
+	return r;
+}
+
+static int set_new_flows_per_second(struct bh_config *c, const char *text, struct bh_err *why)
+{
+	uint64_t n = BH_RATE_AUTO;
+	const int r = strcmp(text, "auto") ? bh_parse_u64(text, 0, RATE_MAX, &n) : 0;
+
+	(void)why;
+	if (r >= 0)
+		c->new_flows_per_second = (uint32_t)n;
+	return r;
+}
+
 static int set_debounce(struct bh_config *c, const char *text, struct bh_err *why)
 {
 	uint64_t ms;
@@ -442,6 +466,16 @@ const struct bh_option bh_options[] = {
 	  "How many flows each pod may have at a time; 16 bytes of kernel memory for each flow of "
 	  "each pod of --max-endpoints.",
 	  set_flows_per_endpoint },
+	{ "packets-per-second", "packetsPerSecond", BH_OPT_NUMBER, "N", TEXT(BH_RATE_PACKETS), NULL,
+	  "a number from 0 to " TEXT(RATE_MAX),
+	  "How many packets each pod may send and receive in a second; more are dropped. 0: no limit.",
+	  set_packets_per_second },
+	{ "new-flows-per-second", "newFlowsPerSecond", BH_OPT_NUMBER, "N", "auto", NULL,
+	  "auto, or a number from 0 to " TEXT(RATE_MAX),
+	  "How many flows each pod may open and have opened to it in a second; 0: no limit. auto: "
+	  "half of what the host's connection tracking holds (nf_conntrack_max) in the two minutes "
+	  "for which it remembers what nobody answers; 10000 where there is none.",
+	  set_new_flows_per_second },
 	{ "debounce", "debounce", BH_OPT_VALUE, "DURATION", "50ms", NULL,
 	  "a duration from 0ms to 5s, as 250ms",
 	  "How long the manifest folder must be quiet before changes are read.", set_debounce },

@@ -15,7 +15,7 @@ struct bh_err;
 enum bh_option_kind {
 	BH_OPT_FLAG,   /* no argument; a boolean in the file */
 	BH_OPT_VALUE,  /* a string */
-	BH_OPT_NUMBER, /* a whole number */
+	BH_OPT_NUMBER, /* a whole number, or a word */
 	BH_OPT_PATH,   /* a string; relative ones are taken from the working directory */
 	BH_OPT_LIST,   /* commas, or several times; a list of strings in the file */
 };

@@ -34,6 +34,8 @@ int bh_pipeline_new(const struct bh_config *cfg, struct bh_pipeline **ret_pl, st
 		.attach = cfg->attach,
 		.max_endpoints = cfg->max_endpoints,
 		.flows_per_endpoint = cfg->flows_per_endpoint,
+		.packets_per_second = cfg->packets_per_second,
+		.new_flows_per_second = cfg->new_flows_per_second,
 	};
 	bh_auto(bh_pipeline_freep) struct bh_pipeline *pl = calloc(1, sizeof(*pl));
 	int r;

@@ -49,6 +49,7 @@
 #define BH_EP_CLOSED 0x4 /* nothing passes: the pod has an interface that is not filtered */
 #define BH_EP_SHADOW 0x8 /* until shadow_until_ns: what is not let pass, programs behind decide */
 
+#define BH_SLOT_MAX 4096
 #define BH_SLOT_NONE 0 /* no room in bh_flows: whatever needs a flow is dropped */
 
 struct bh_abi_endpoint {
@@ -179,6 +180,7 @@ _Static_assert(sizeof(struct bh_abi_portset) == 8 + 8 * BH_PORTSET_MAX, "bh_abi_
 
 /* bh_config: array of one. */
 #define BH_GENERATION_WRITING 1 /* bit of the generation: odd */
+#define BH_PACKET_BATCH_MAX 64	/* tokens that one CPU takes at a time */
 
 struct bh_abi_config {
 	__u32 generation;  /* odd while policy is being written: every packet is judged then. Grows
@@ -190,8 +192,13 @@ struct bh_abi_config {
 	__u32 record_sample;   /* one of so many, at least 1 */
 	__u32 record_tenant;   /* only of endpoints of this tenant; BH_TENANT_NONE = of all */
 	__u64 shadow_until_ns; /* CLOCK_MONOTONIC; see BH_EP_SHADOW */
+	/* what each endpoint may do, see step_rate.h */
+	__u64 packet_batch_ns; /* time in which packet_batch packets are allowed; 0 = no limit */
+	__u64 flow_gap_ns;     /* time for each new flow; 0 = no limit */
+	__u32 packet_batch;    /* 1 .. BH_PACKET_BATCH_MAX */
+	__u32 pad;	       /* must be zero */
 };
-_Static_assert(sizeof(struct bh_abi_config) == 48, "bh_abi_config layout");
+_Static_assert(sizeof(struct bh_abi_config) == 72, "bh_abi_config layout");
 
 /* bh_flows: array of sets, flow_sets for each slot; flow_table.h says what is in them. */
 #define BH_FLOW_WAYS 8 /* a power of two */

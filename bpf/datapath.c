@@ -266,7 +266,7 @@ int bh_datapath_open(const struct bh_datapath_opts *opts, struct bh_datapath **r
 	if (r >= 0)
 		r = load(dp, opts, err);
 	if (r >= 0)
-		r = bh_flows_open(dp, err);
+		r = bh_flows_open(dp, opts, err);
 	if (r >= 0)
 		r = choose_mode(dp, opts->attach, err);
 	if (r >= 0)

@@ -33,7 +33,18 @@ struct bh_datapath_opts {
 	 * table that is pinned already keeps its size.
 	 */
 	uint32_t max_endpoints, flows_per_endpoint;
+	/* What each endpoint may have in a second, both directions together; 0 = no limit. */
+	uint32_t packets_per_second;
+	uint32_t new_flows_per_second; /* or BH_RATE_AUTO */
 };
+
+/*
+ * Half of what the host's connection tracking (nf_conntrack) holds, spread over the time for which
+ * it remembers what was never answered: 120 s. BH_RATE_NEW_FLOWS where there is none.
+ */
+#define BH_RATE_AUTO UINT32_MAX
+#define BH_RATE_NEW_FLOWS 10000
+#define BH_RATE_PACKETS 1000000 /* default */
 
 /*
  * Make @bpffs a folder on a BPF filesystem, if it is not one: so that it can be locked before

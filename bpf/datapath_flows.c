@@ -17,6 +17,7 @@
 #include "common/err.h"
 
 #define BATCH_SETS 512
+#define UNREPLIED_S 120 /* nf_conntrack_tcp_timeout_syn_sent, the longest of what is unanswered */
 
 int bh_config_read(const struct bh_datapath *dp, struct bh_abi_config *ret_cfg)
 {
@@ -108,7 +109,35 @@ int bh_flows_size(struct bh_datapath *dp, const struct bh_datapath_opts *opts, s
 	return r < 0 ? bh_err_set(err, r, "cannot size bh_flows: %s", strerror(-r)) : 0;
 }
 
-int bh_flows_open(struct bh_datapath *dp, struct bh_err *err)
+/* Flows a second for one pod, so that the host's conntrack has room for the others. */
+static uint32_t auto_new_flows(void)
+{
+	FILE *f = fopen("/proc/sys/net/netfilter/nf_conntrack_max", "re");
+	unsigned int max = 0;
+
+	if (!f)
+		return BH_RATE_NEW_FLOWS;
+	if (fscanf(f, "%u", &max) != 1)
+		max = 0;
+	(void)fclose(f);
+	return max < 2 * UNREPLIED_S ? 1 : max / (2 * UNREPLIED_S);
+}
+
+static void set_rates(struct bh_abi_config *cfg, const struct bh_datapath_opts *opts)
+{
+	const uint64_t pps = opts->packets_per_second;
+	const uint32_t fps = opts->new_flows_per_second == BH_RATE_AUTO
+				     ? auto_new_flows()
+				     : opts->new_flows_per_second;
+	uint64_t batch = pps / 1000; /* at least a millisecond's worth stays in the bucket */
+
+	batch = batch < 1 ? 1 : batch > BH_PACKET_BATCH_MAX ? BH_PACKET_BATCH_MAX : batch;
+	cfg->packet_batch = (uint32_t)batch;
+	cfg->packet_batch_ns = pps ? batch * BH_NS_PER_S / pps : 0;
+	cfg->flow_gap_ns = fps ? BH_NS_PER_S / fps : 0;
+}
+
+int bh_flows_open(struct bh_datapath *dp, const struct bh_datapath_opts *opts, struct bh_err *err)
 {
 	const uint32_t entries = bpf_map__max_entries(dp->skel->maps.bh_flows);
 	struct bh_abi_config cfg = { 0 };
@@ -120,13 +149,16 @@ int bh_flows_open(struct bh_datapath *dp, struct bh_err *err)
 		if (bh_migrate_key(dp, &cfg) < 0 &&
 		    getrandom(cfg.flow_key, sizeof(cfg.flow_key), 0) != sizeof(cfg.flow_key))
 			r = -errno;
-		if (r >= 0)
-			r = bh_config_write(dp, &cfg);
 	}
+	set_rates(&cfg, opts);
+	if (r >= 0)
+		r = bh_config_write(dp, &cfg);
 	if (r < 0)
 		return bh_err_set(err, r, "cannot write bh_config: %s", strerror(-r));
 	dp->flow_sets = cfg.flow_sets;
 	dp->n_slots = entries / cfg.flow_sets;
+	if (dp->n_slots > BH_SLOTS_MAX)
+		dp->n_slots = BH_SLOTS_MAX;
 	return 0;
 }
 

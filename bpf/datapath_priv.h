@@ -180,7 +180,7 @@ int bh_flows_wanted(const struct bh_datapath_opts *opts, uint32_t *ret_sets, uin
 		    struct bh_err *err);
 int bh_flows_size(struct bh_datapath *dp, const struct bh_datapath_opts *opts, struct bh_err *err);
 /* After that: what bh_config says of flows, written where it is not there yet. */
-int bh_flows_open(struct bh_datapath *dp, struct bh_err *err);
+int bh_flows_open(struct bh_datapath *dp, const struct bh_datapath_opts *opts, struct bh_err *err);
 /* Empty the region of @slot. 0 or negative errno. */
 int bh_flows_clear(struct bh_datapath *dp, uint32_t slot);
 /* Flows that are alive. */

@@ -21,6 +21,11 @@ inline_step __u8 check(struct pkt *p)
 
 	if (p->ep->flags & BH_EP_CLOSED)
 		return BH_REASON_UNPROTECTED_INTERFACE;
+	if (!p->dry) {
+		reason = rate_packet(p);
+		if (reason)
+			return reason;
+	}
 	reason = step_parse(p);
 	if (reason)
 		return reason;
@@ -68,7 +73,7 @@ inline_step int filter(struct __sk_buff *skb, __u8 dir, __u8 dry)
 	p.cfg = bpf_map_lookup_elem(&bh_config, &zero);
 	if (!p.s || !p.cfg)
 		return TC_ACT_SHOT;
-	__builtin_memset(p.s, 0, sizeof(*p.s));
+	__builtin_memset(p.s, 0, __builtin_offsetof(struct pkt_state, raw));
 	p.s->generation = p.cfg->generation;
 	p.ep = bpf_map_lookup_elem(&bh_endpoints, &ifindex);
 	if (p.ep)

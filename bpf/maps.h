@@ -154,6 +154,28 @@ struct {
 } record_rates SEC(".maps");
 
 /* Not pinned: each load has its own. TC programs of one CPU do not interrupt each other. */
+
+/* By slot, see step_rate.h. A line each. */
+struct bucket {
+	__u64 packets_ns, flows_ns; /* CLOCK_MONOTONIC up to which tokens are spent */
+	__u64 pad[6];
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, BH_SLOT_MAX + 1);
+	__type(key, __u32);
+	__type(value, struct bucket);
+} buckets SEC(".maps");
+
+/* By slot: packets that this CPU may still let through without asking the bucket. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, BH_SLOT_MAX + 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} tokens SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, 1);

@@ -15,6 +15,8 @@
 
 #define inline_step static __always_inline
 
+#define NSEC_PER_SEC 1000000000ull
+
 /* Frames start with the Ethernet header on both hooks of a veth. */
 #define ETH_LEN 14
 #define IP4_LEN 20
@@ -83,6 +85,11 @@ struct pkt_state {
 	__u32 frag_id;	    /* with FRAG_FIRST and FRAG_LATER; as on the wire */
 	struct quoted quoted;
 	union ip16 outer; /* the remote end of an ICMP error, while quoted takes its place */
+	/* what step_meta reads of the sk_buff */
+	__u8 raw[40] __attribute__((aligned(8)));
+	/* kept from one packet to the next: the clock, and when it was read */
+	__u64 clock_jiffies;
+	__u64 clock_ns;
 };
 
 /* One packet at one endpoint; pointers and constants of the program. */

@@ -71,7 +71,9 @@
 	X(ICMP_ROUTER, "icmp_router", "ICMP error from an address that is no router on the way")   \
 	X(UNPROTECTED_INTERFACE, "unprotected_interface",                                          \
 	  "the pod has an interface that is not filtered, and its Tenant denies that")             \
-	X(FLOW_LIMIT, "flow_limit", "the pod has as many established flows as it may have")
+	X(FLOW_LIMIT, "flow_limit", "the pod has as many established flows as it may have")        \
+	X(RATE_PACKETS, "rate_packets", "more packets a second than a pod may send and receive")   \
+	X(RATE_FLOWS, "rate_flows", "more new flows a second than a pod may have")
 
 enum bh_reason {
 #define X(id, ...) BH_REASON_##id,

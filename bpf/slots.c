@@ -8,6 +8,8 @@
 #include "bpf/bh_abi.h"
 #include "common/cleanup.h"
 
+_Static_assert(BH_SLOTS_MAX == BH_SLOT_MAX, "the option's bound");
+
 enum use { FREE, FREED_NOW, KEPT };
 
 bool bh_slots_needed(uint8_t role)

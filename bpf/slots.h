@@ -13,7 +13,7 @@
 
 /* Defaults and bounds of the options max-endpoints and flows-per-endpoint. 32 MiB by default. */
 #define BH_SLOTS_DEFAULT 512
-#define BH_SLOTS_MAX 4096 /* as many as bh_endpoints holds */
+#define BH_SLOTS_MAX 4096 /* BH_SLOT_MAX; as many as bh_endpoints holds */
 #define BH_SLOT_FLOWS_DEFAULT 4096
 #define BH_SLOT_FLOWS_MIN 64
 #define BH_SLOT_FLOWS_MAX 65536

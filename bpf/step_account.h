@@ -4,9 +4,7 @@
  * account - counters and events. A packet is never held up by either: what cannot be recorded is
  * counted as a loss.
  */
-#include "bpf/maps.h"
-
-#define NSEC_PER_SEC 1000000000ull
+#include "bpf/step_rate.h"
 
 inline_step void account_loss(__u32 which)
 {
@@ -86,7 +84,7 @@ inline_step void fill_event(struct pkt *p, struct bh_abi_event *e, __u8 verdict,
 
 inline_step void account_event(struct pkt *p, __u8 verdict, __u8 reason)
 {
-	__u64 now = bpf_ktime_get_ns();
+	__u64 now = clock_ns(p);
 	__u32 suppressed = 0;
 	struct bh_abi_event *e;
 
@@ -99,7 +97,7 @@ inline_step void account_event(struct pkt *p, __u8 verdict, __u8 reason)
 		account_loss(BH_LOSS_EVENT);
 		return;
 	}
-	e->ts_ns = now;
+	e->ts_ns = bpf_ktime_get_ns();
 	e->suppressed = suppressed;
 	fill_event(p, e, verdict, reason);
 	bpf_ringbuf_submit(e, 0);

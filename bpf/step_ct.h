@@ -8,6 +8,7 @@
  */
 #include "bpf/step_record.h"
 #include "bpf/step_error.h"
+#include "bpf/step_rate.h"
 
 /* --- the table: one entry after the other, by its key; also for what is no flow --- */
 
@@ -57,7 +58,7 @@ inline_step __u8 flow_find(struct pkt *p)
 	__u64 tag, word;
 	__u32 way;
 
-	p->s->now = bh_flow_tick(bpf_ktime_get_ns());
+	p->s->now = bh_flow_tick(clock_ns(p));
 	p->s->flow_tag = bh_flow_tag(p->cfg, &p->s->flow_key);
 	flow_locate(p);
 	way = p->s->flow_way;
@@ -143,6 +144,8 @@ inline_step __u8 flow_insert(struct pkt *p, __u8 dir, __u8 state)
 
 	if (p->s->flow_way >= FLOW_NOWHERE) {
 		reason = flow_room(p);
+		if (!reason)
+			reason = rate_flow(p);
 		if (reason)
 			return reason;
 	}

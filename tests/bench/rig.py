@@ -101,7 +101,9 @@ class Agent(Plain):
         self.folder = Path(folder) / f"agent-{tenants}"
         self.pins = Path(bpffs) / f"agent-{tenants}"
         self.pins.mkdir()
-        self.daemon = agent.Agent(BULKHEADD, self.node, self.folder, self.pins)
+        self.daemon = agent.Agent(BULKHEADD, self.node, self.folder, self.pins,
+                                  # what it is compared with has no such limits
+                                  ["--packets-per-second", "0", "--new-flows-per-second", "0"])
         try:
             self._write(tenants)
             self.daemon.start()

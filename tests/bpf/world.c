@@ -86,11 +86,29 @@ static void clear(int fd, size_t key_size)
 		(void)bpf_map_delete_elem(fd, key);
 }
 
+static void refill(struct world *w)
+{
+	const int cpus = libbpf_num_possible_cpus();
+	bh_autofree uint64_t *none = calloc((size_t)cpus, sizeof(*none));
+	const uint8_t zero[64] = { 0 }; /* struct bucket of maps.h */
+
+	assert_non_null(none);
+	for (uint32_t slot = 1; slot <= WORLD_SLOTS; slot++) {
+		assert_int_equal(bpf_map_update_elem(bpf_map__fd(w->skel->maps.buckets), &slot,
+						     zero, BPF_ANY),
+				 0);
+		assert_int_equal(bpf_map_update_elem(bpf_map__fd(w->skel->maps.tokens), &slot, none,
+						     BPF_ANY),
+				 0);
+	}
+}
+
 void world_forget(struct world *w)
 {
 	struct bh_abi_event e;
 
 	memset(w->flows, 0, N_SETS * sizeof(*w->flows));
+	refill(w);
 	clear(bpf_map__fd(w->skel->maps.bh_stats), sizeof(struct bh_abi_stat_key));
 	clear(bpf_map__fd(w->skel->maps.bh_event_limits), sizeof(struct bh_abi_event_limit_key));
 	while (world_events(w, &e, 1))

@@ -85,7 +85,7 @@ struct world_answer world_run_raw(struct world *w, const struct world_run *run,
 void world_expect(struct world *w, uint32_t ifindex, uint8_t dir, const char *pkt, uint8_t verdict,
 		  uint8_t reason);
 
-/* Forget flows, counters and events. */
+/* Forget flows, counters and events; fill all buckets. */
 void world_forget(struct world *w);
 size_t world_count(int map_fd);
 size_t world_flows(const struct world *w); /* entries in the table, alive or not */

@@ -220,6 +220,12 @@ __u64 bpf_ktime_get_ns(void)
 	return now_ns += 1000;
 }
 
+/* Another one each time: so the clock is read. */
+__u64 bpf_jiffies64(void)
+{
+	return now_ns;
+}
+
 __u32 bpf_get_prandom_u32(void)
 {
 	return random_state = random_state * 1664525u + 1013904223u;

@@ -125,8 +125,7 @@ static void load__folder_alone__defaults(void **state)
 	assert_string_equal(c->system_namespaces[1], "bulkhead-system");
 	assert_int_equal(c->n_cluster_cidrs + c->n_dns_servers + c->n_ignore_interfaces, 0);
 	assert_int_equal(c->debounce_ms, 50);
-	assert_int_equal(c->max_endpoints, 512);
-	assert_int_equal(c->flows_per_endpoint, 4096);
+	assert_true(c->max_endpoints == 512 && c->flows_per_endpoint == 4096);
 	assert_false(c->insecure_metrics || c->no_confine || c->trust_unready_nodes);
 	assert_null(c->config_file);
 }
@@ -205,7 +204,8 @@ static void load__every_option_with_a_key__settable_from_file(void **state)
 		"\"nat64Prefixes\":[\"2001:db8:64::/96\"],"
 		"\"dnsServers\":[\"1.1.1.1\"],\"ignoreInterfaces\":[\"wg0\"],"
 		"\"trustUnreadyNodes\":true,\"debounce\":\"1s\","
-		"\"maxEndpoints\":12,\"flowsPerEndpoint\":256}");
+		"\"maxEndpoints\":12,\"flowsPerEndpoint\":256,"
+		"\"packetsPerSecond\":0,\"newFlowsPerSecond\":\"auto\"}");
 	c = must_load(args);
 	assert_string_equal(c->socket, "/s");
 	assert_string_equal(c->bpffs, "/b");
@@ -217,7 +217,7 @@ static void load__every_option_with_a_key__settable_from_file(void **state)
 	assert_int_equal(c->n_nat64, 1);
 	for (size_t i = 0; i < bh_n_options; i++)
 		keys += !!bh_options[i].key;
-	assert_int_equal(keys, 20); /* a new one belongs above */
+	assert_int_equal(keys, 22); /* a new one belongs above */
 }
 
 static void load__actions__need_nothing_else(void **state)
@@ -303,8 +303,8 @@ static void load__wrong_number__one_line_that_names_it(void **state)
 	static const struct {
 		const char *args, *msg;
 	} t[] = {
-		{ "--max-endpoints 4097",
-		  "--max-endpoints: '4097' is not valid, expected a number from 1 to 4096" },
+		{ "--max-endpoints 0",
+		  "--max-endpoints: '0' is not valid, expected a number from 1 to 4096" },
 		{ "--flows-per-endpoint 1000",
 		  "--flows-per-endpoint: '1000' is not valid, expected a power of two from 64 to "
 		  "65536" },
@@ -354,9 +354,9 @@ static void load__wrong_file__file_and_key_named(void **state)
 		  "unknown key 'colour', expected one of manifests, node, socket, http, insecureMetrics, "
 		  "bpffs, state, noConfine, logLevel, logFormat, attach, systemNamespaces, clusterCIDRs, "
 		  "nat64Prefixes, dnsServers, ignoreInterfaces, trustUnreadyNodes, maxEndpoints, "
-		  "flowsPerEndpoint, debounce" },
-		{ "maxEndpoints: \"12\"\n",
-		  "maxEndpoints: a value of type string, expected a whole number: a number from 1 "
+		  "flowsPerEndpoint, packetsPerSecond, newFlowsPerSecond, debounce" },
+		{ "maxEndpoints: 1.5\n",
+		  "maxEndpoints: a value of type number, expected a whole number: a number from 1 "
 		  "to 4096" },
 		{ "node: 12\n",
 		  "node: a value of type number, expected a string: a node name in lower "

@@ -37,6 +37,7 @@ long shim_delete(const struct shim_map *m, const void *key);
 long bpf_skb_load_bytes(const void *skb, __u32 offset, void *to, __u32 len);
 long bpf_probe_read_kernel(void *dst, __u32 size, const void *unsafe_ptr);
 __u64 bpf_ktime_get_ns(void);
+__u64 bpf_jiffies64(void);
 __u32 bpf_get_prandom_u32(void);
 __u32 bpf_get_smp_processor_id(void);
 void *bpf_ringbuf_reserve(void *ringbuf, __u64 size, __u64 flags);
