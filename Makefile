@@ -263,7 +263,7 @@ run-fuzz: $(FUZZ)
 # ---- benchmarks ----
 .PHONY: bench bench-net bench-derive
 bench: bench-net bench-derive ## all benchmarks; JSON goes to build/bench/
-bench-net: $(BENCH_NET) all ## the datapath: against no program and nftables, packet by packet, flooded
+bench-net: $(BENCH_NET) all ## the datapath against no program and nftables, packet by packet, flooded; control
 	$(Q)mkdir -p $(BUILD)/bench
 	$(Q)BUILD=$(BUILD) $(PYTHON) tests/bench/bench_net.py $(BUILD)/bench/net.json
 bench-derive: $(BENCH_DERIVE) ## how long the model takes to derive a picture of 10 000 pods
