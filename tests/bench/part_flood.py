@@ -23,7 +23,9 @@ class World:
                                             for n in ("a", "b", "foreign"))
             pins = bpffs / "flood"
             pins.mkdir()
-            self.daemon = agent.Agent(BULKHEADD, node, folder / "flood", pins)
+            # a limit would drop packets before anything else is looked at
+            self.daemon = agent.Agent(BULKHEADD, node, folder / "flood", pins,
+                                      ["--packets-per-second", "100000000"])
             self.daemon.write(manifests.of_node(node), manifests.tenant("acme", ["acme"]),
                               manifests.tenant("globex", ["globex"]),
                               manifests.of_pod(self.a, "acme"), manifests.of_pod(self.b, "acme"),

@@ -102,8 +102,10 @@ class Agent(Plain):
         self.pins = Path(bpffs) / f"agent-{tenants}"
         self.pins.mkdir()
         self.daemon = agent.Agent(BULKHEADD, self.node, self.folder, self.pins,
-                                  # what it is compared with has no such limits
-                                  ["--packets-per-second", "0", "--new-flows-per-second", "0"])
+                                  # in effect, and paid for, but never reached: what it is
+                                  # compared with has none
+                                  ["--packets-per-second", "100000000",
+                                   "--new-flows-per-second", "100000000"])
         try:
             self._write(tenants)
             self.daemon.start()
