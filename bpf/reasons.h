@@ -46,7 +46,7 @@
 	X(PEER_SYSTEM, "peer_system", "peer is a system pod")                                      \
 	X(PEER_UNASSIGNED, "peer_unassigned", "peer is an unassigned pod")                         \
 	X(PEER_UNPROTECTED, "peer_unprotected", "peer is on a node without a ready agent")         \
-	X(PEER_MIXED, "peer_mixed", "Service with backends of more than one owner")                \
+	X(PEER_MIXED, "peer_mixed", "Service whose backends are not all pods of one owner")        \
 	X(PEER_NODE, "peer_node", "peer is a node")                                                \
 	X(PEER_DNS, "peer_dns", "peer is the cluster DNS")                                         \
 	X(PEER_APISERVER, "peer_apiserver", "peer is the Kubernetes API server")                   \

@@ -153,6 +153,7 @@ static const char *objection(const struct bh_pic_service *svc)
 	switch (svc->cls) {
 	case BH_CLASS_SYSTEM:
 	case BH_CLASS_UNASSIGNED:
+	case BH_CLASS_NODE: /* an ingress controller with hostNetwork */
 		return NULL;
 	case BH_CLASS_TENANT:
 		return "leads to a tenant's pods";

@@ -116,6 +116,11 @@ inline_step void find_judged(struct pkt *p, __u8 dir)
 	}
 }
 
+inline_step int is_tenant_role(__u8 role)
+{
+	return role == BH_ROLE_TENANT || role == BH_ROLE_CONTROL_PLANE;
+}
+
 /* Is what is behind an external address of a Service all the endpoint's own? */
 inline_step int owns_external(const struct bh_abi_endpoint *ep, const struct bh_abi_addr *v)
 {
@@ -137,9 +142,16 @@ inline_step void classify(struct pkt *p, __u8 dir, __be16 peer_port, struct peer
 
 	if (!v)
 		return;
+	/*
+	 * A Service of nodes is open to whom nodes are open, but no node itself: nothing comes from
+	 * it, and a grant towards nodes names their ports, of which the Service has others.
+	 */
+	if (v->flags & BH_ADDR_SERVICE && v->cls == BH_CLASS_NODE &&
+	    (dir == BH_DIR_INGRESS || is_tenant_role(p->ep->role)))
+		ret_peer->cls = BH_CLASS_MIXED;
 	if (dir == BH_DIR_INGRESS) {
 		if ((v->flags & BH_ADDR_APISERVER_ANY || v->api_ports[0]) &&
-		    (v->cls == BH_CLASS_NODE || is_world(v->cls)))
+		    (ret_peer->cls == BH_CLASS_NODE || is_world(v->cls)))
 			ret_peer->cls = BH_CLASS_APISERVER;
 		return;
 	}
@@ -173,11 +185,6 @@ inline_step __u32 default_bits(__u8 role, __u8 dir)
 #undef X
 	}
 	return 0;
-}
-
-inline_step int is_tenant_role(__u8 role)
-{
-	return role == BH_ROLE_TENANT || role == BH_ROLE_CONTROL_PLANE;
 }
 
 /* @want: protocol << 16 | port. Binary search; the set is sorted and disjoint. */

@@ -14,7 +14,7 @@
 	X(SYSTEM, "system", "a pod in a system namespace")                                         \
 	X(UNASSIGNED, "unassigned", "a pod in no Tenant and in no system namespace")               \
 	X(UNPROTECTED, "unprotected", "a pod on a node without a ready agent")                     \
-	X(MIXED, "mixed", "a Service with backends of more than one owner")                        \
+	X(MIXED, "mixed", "a Service whose backends are not all pods of one owner")                \
 	X(NODE, "node", "an address of a node")                                                    \
 	X(DNS, "dns", "the cluster DNS or a node's resolver, on port 53")                          \
 	X(APISERVER, "apiserver", "the Kubernetes API server, on its ports")                       \

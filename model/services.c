@@ -82,8 +82,9 @@ static void find_slices(const struct bh_picture *p, const struct bh_object *svc,
 /* What one backend more makes of a Service. Before the first, it is UNKNOWN. */
 static void fold(struct bh_pic_service *s, enum bh_class cls, uint32_t tenant)
 {
-	const bool owner =
-		cls == BH_CLASS_TENANT || cls == BH_CLASS_SYSTEM || cls == BH_CLASS_UNASSIGNED;
+	/* a node is nobody's, but a Service of hostNetwork pods leads to nodes and nowhere else */
+	const bool owner = cls == BH_CLASS_TENANT || cls == BH_CLASS_SYSTEM ||
+			   cls == BH_CLASS_UNASSIGNED || cls == BH_CLASS_NODE;
 
 	if (owner && s->cls == BH_CLASS_UNKNOWN) {
 		s->cls = cls;

@@ -96,7 +96,8 @@ static struct is fold(const struct ora_cluster *c, const struct ora_service *s)
 
 	for (size_t i = 0; i < s->n_backends; i++)
 		for (int f = 0; f < 2; f++) {
-			if (!held(c, &s->backend[f][i], &one) || !is_owner(one))
+			if (!held(c, &s->backend[f][i], &one) ||
+			    (!is_owner(one) && one.cls != BH_CLASS_NODE))
 				return (struct is){ BH_CLASS_MIXED, NOBODY };
 			if (all.cls != BH_CLASS_UNKNOWN &&
 			    (all.cls != one.cls || all.tenant != one.tenant))
@@ -219,10 +220,15 @@ static struct is classify(const struct ora_cluster *c, const struct ora_packet *
 		return is;
 	}
 	if (is_api_ip(c, &a))
-		return (struct is){ BH_CLASS_MIXED, NOBODY }; /* of a node */
+		return (struct is){ me.cls == BH_CLASS_TENANT || !out ? BH_CLASS_MIXED
+								      : BH_CLASS_NODE,
+				    NOBODY };
 	n = claims(c, &a, false, &is, ret_service);
 	if (n) {
 		*ret_service = n == 1 ? *ret_service : NOBODY;
+		/* of hostNetwork pods: "mixed" to a tenant; and nothing comes from a ClusterIP */
+		if (is.cls == BH_CLASS_NODE && (me.cls == BH_CLASS_TENANT || !out))
+			is.cls = BH_CLASS_MIXED;
 		return is;
 	}
 	is = (struct is){ special(&a), NOBODY };
@@ -264,7 +270,8 @@ static bool service_grantable(const struct ora_cluster *c, int service)
 	const struct is is = fold(c, s);
 
 	return !s->synced && (s->ns == ORA_NS_FREE || s->ns == ORA_NS_SYSTEM) &&
-	       (is.cls == BH_CLASS_SYSTEM || is.cls == BH_CLASS_UNASSIGNED);
+	       (is.cls == BH_CLASS_SYSTEM || is.cls == BH_CLASS_UNASSIGNED ||
+		is.cls == BH_CLASS_NODE);
 }
 
 static bool one_grant(const struct ora_cluster *c, const struct ora_grant *g,

@@ -50,6 +50,7 @@ static const struct pkt_host hosts[] = {
 	{ "svcsystem", NULL, "10.96.0.20", "fd00:96::20" },
 	{ "svcfree", NULL, "10.96.0.21", "fd00:96::21" },
 	{ "svcmixed", NULL, "10.96.0.22", "fd00:96::22" },
+	{ "svcnode", NULL, "10.96.0.24", "fd00:96::24" },
 	{ "svcdns", NULL, "10.96.0.53", "fd00:96::53" },
 	/* outer addresses that Services have as external ones, by what is behind these */
 	{ "extown", NULL, "203.0.113.10", "2001:db8:99::10" },
@@ -126,6 +127,7 @@ static const struct owner {
 	{ "svcsystem", { .cls = BH_CLASS_SYSTEM, .flags = BH_ADDR_SERVICE } },
 	{ "svcfree", { .cls = BH_CLASS_UNASSIGNED, .flags = BH_ADDR_SERVICE } },
 	{ "svcmixed", { .cls = BH_CLASS_MIXED, .flags = BH_ADDR_SERVICE } },
+	{ "svcnode", { .cls = BH_CLASS_NODE, .flags = BH_ADDR_SERVICE } },
 	{ "svcdns", { .cls = BH_CLASS_SYSTEM, .flags = BH_ADDR_SERVICE | BH_ADDR_DNS } },
 #define EXTERNAL .flags = BH_ADDR_EXTERNAL, .owner
 	{ "extown", { .cls = BH_CLASS_WORLD_PUBLIC, EXTERNAL = BH_CLASS_TENANT, .tenant = T_OWN } },
@@ -270,7 +272,7 @@ static const struct {
 	{ T_GRANTED, "svcmixed", OUT, SET_MISSING }, { T_GRANTED, "extfree", OUT, SET_443 },
 	{ T_GRANTED, "svcdns", OUT, SET_443 },	     { T_GRANTED, "own", IN, SET_443 },
 	{ T_GRANTED, "unassigned", IN, SET_443 },    { T_OWN, "svcfree", IN, BH_PORTS_ANY },
-	{ T_FOE, "svcsystem", OUT, BH_PORTS_ANY },
+	{ T_FOE, "svcsystem", OUT, BH_PORTS_ANY },   { T_GRANTED, "svcnode", OUT, SET_FRIEND },
 };
 
 /* the operator's NAT64 prefixes; the places between them are empty */

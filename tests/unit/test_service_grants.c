@@ -197,6 +197,20 @@ static void grant__address_of_somebody_else__not_opened(void **state)
 	close_grants(&fx);
 }
 
+static void grant__service_of_nodes__opened_at_its_address(void **state)
+{
+	struct fx fx;
+
+	(void)state;
+	open_grants(&fx, TO_GW ", ports: [{protocol: TCP, port: 443}]}",
+		    GW("free") GW_SLICE("free", AT("10.0.0.100")));
+	assert_true(opens(&fx, OUT, "10.0.99.1", IPPROTO_TCP, 443));
+	assert_false(opens(&fx, OUT, "10.0.99.1", IPPROTO_TCP, 80));
+	assert_false(opens(&fx, IN, "10.0.0.100", IPPROTO_TCP, 8443));
+	assert_int_equal(fx.p->n_problems, 0);
+	close_grants(&fx);
+}
+
 static void grant__without_effect__told(void **state)
 {
 	static const struct {
@@ -242,6 +256,7 @@ int main(void)
 		cmocka_unit_test(grant__two_for_one_pod__united),
 		cmocka_unit_test(grant__synced_slice__opens_no_pod),
 		cmocka_unit_test(grant__address_of_somebody_else__not_opened),
+		cmocka_unit_test(grant__service_of_nodes__opened_at_its_address),
 		cmocka_unit_test(grant__without_effect__told),
 	};
 

@@ -53,9 +53,9 @@ static void fold__backends__worst_of_them(void **state)
 		{ AT("10.0.0.4") ", " AT("10.0.0.5"), "mixed" },
 		{ AT("10.0.0.1") ", " AT("10.0.0.4"), "mixed" },
 		{ AT("10.0.0.1") ", " AT("10.0.0.100"), "mixed" }, /* a hostNetwork pod */
-		{ AT("10.0.0.100"), "mixed" },
-		{ AT("10.0.0.7"), "mixed" }, /* on a node without an agent */
-		{ AT("10.0.0.8"), "mixed" }, /* the pod has ended */
+		{ AT("10.0.0.100"), "node" },			   /* the node's own address */
+		{ AT("10.0.0.7"), "mixed" },			   /* on a node without an agent */
+		{ AT("10.0.0.8"), "mixed" },			   /* the pod has ended */
 		{ AT("10.0.0.200"), "mixed" },
 		{ AT("10.0.99.2"), "mixed" }, /* another Service */
 		{ AT("8.8.8.8"), "mixed" },
