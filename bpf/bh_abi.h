@@ -62,9 +62,11 @@ struct bh_abi_endpoint {
 	__u8 ip6[16]; /* BE */
 	__u8 ll6[16]; /* BE, its fe80:: address */
 	__u32 slot;   /* its region of bh_flows, from 1 on; BH_SLOT_NONE */
+	__u32 pad;    /* must be zero */
+	__u64 pod;    /* for the daemon: of the pod's name, see bh_bind_tag(); 0 = not known */
 };
 #ifndef BH_ABI_BUMP
-_Static_assert(sizeof(struct bh_abi_endpoint) == 52, "bh_abi_endpoint layout");
+_Static_assert(sizeof(struct bh_abi_endpoint) == 64, "bh_abi_endpoint layout");
 _Static_assert(__builtin_offsetof(struct bh_abi_endpoint, ip4) == 12, "bh_abi_endpoint.ip4");
 #endif
 

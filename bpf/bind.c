@@ -9,6 +9,10 @@
 #include "common/cleanup.h"
 #include "model/tenant.h"
 
+/* FNV-1a, 64 bit */
+#define FNV64_BASIS UINT64_C(0xcbf29ce484222325)
+#define FNV64_PRIME UINT64_C(0x100000001b3)
+
 static const char *const state_name[] = {
 #define X(id, label, ...) [BH_IF_##id] = label,
 	BH_IF_STATES(X)
@@ -160,48 +164,84 @@ static bool row_has(const struct bh_abi_endpoint *ep, const struct bh_addr *a)
 				: ep->flags & BH_EP_HAS_V6 && !memcmp(ep->ip6, a->b, 16);
 }
 
-/* Was the interface bound to a pod with none of this one's addresses? It leads to that one's
- * namespace for life, whatever addresses are found in there now. */
-static bool led_elsewhere(const struct bh_bind_input *in, uint32_t ifindex,
-			  const struct bh_pod *pod)
+uint64_t bh_bind_tag(const struct bh_pic_pod *pod)
+{
+	const char *const parts[] = { pod->obj->key.ns, "/", pod->obj->key.name };
+	uint64_t h = FNV64_BASIS;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		for (const char *p = parts[i]; *p; p++)
+			h = (h ^ (uint8_t)*p) * FNV64_PRIME;
+	}
+	return h ? h : 1;
+}
+
+static const struct bh_abi_endpoint *bound_row(const struct bh_bind_input *in, uint32_t ifindex)
 {
 	for (size_t i = 0; i < in->n_bound; i++) {
-		if (in->bound[i].ifindex != ifindex || !in->bound[i].ep.flags)
-			continue;
-		for (size_t k = 0; k < pod->n_addrs; k++) {
-			if (row_has(&in->bound[i].ep, &pod->addrs[k]))
-				return false;
-		}
-		return true;
+		if (in->bound[i].ifindex == ifindex && in->bound[i].ep.flags)
+			return &in->bound[i].ep;
 	}
-	return false;
+	return NULL;
+}
+
+/*
+ * Was the interface bound to another pod? It leads to that one's namespace for life, whatever is
+ * found in there, or said of its addresses, now.
+ */
+static bool led_elsewhere(const struct bh_abi_endpoint *row, const struct bh_pic_pod *pod)
+{
+	return row && row->pod && row->pod != bh_bind_tag(pod);
+}
+
+/* Likewise by addresses: not to a pod with none of those that it was bound with. */
+static bool had_other_addrs(const struct bh_abi_endpoint *row, const struct bh_pod *pod)
+{
+	for (size_t i = 0; row && i < pod->n_addrs; i++) {
+		if (row_has(row, &pod->addrs[i]))
+			return false;
+	}
+	return row;
+}
+
+/* The interface, if there is one that may be this pod's. */
+static struct bh_if *candidate(const struct bh_bind_input *in, const struct bh_ifs *ifs,
+			       uint32_t ifindex, const struct bh_pic_pod *pod)
+{
+	struct bh_if *f = find(ifs, ifindex);
+
+	return f && !led_elsewhere(bound_row(in, ifindex), pod) ? f : NULL;
 }
 
 /* What an endpoint was bound for: the interface, if it is still there and had this address. */
-static uint32_t by_history(const struct bh_bind_input *in, const struct bh_ifs *ifs,
-			   const struct bh_addr *a)
-{
-	for (size_t i = 0; i < in->n_bound; i++) {
-		if (row_has(&in->bound[i].ep, a) && find(ifs, in->bound[i].ifindex))
-			return in->bound[i].ifindex;
-	}
-	return 0;
-}
-
-static struct bh_if *locate(const struct bh_bind_input *in, const struct bh_ifs *ifs,
-			    const struct evidence *ev, size_t n_ev, const struct bh_pod *pod)
+static struct bh_if *by_history(const struct bh_bind_input *in, const struct bh_ifs *ifs,
+				const struct bh_addr *a, const struct bh_pic_pod *pod)
 {
 	struct bh_if *f = NULL;
 
+	for (size_t i = 0; i < in->n_bound && !f; i++) {
+		if (row_has(&in->bound[i].ep, a))
+			f = candidate(in, ifs, in->bound[i].ifindex, pod);
+	}
+	return f;
+}
+
+static struct bh_if *locate(const struct bh_bind_input *in, const struct bh_ifs *ifs,
+			    const struct evidence *ev, size_t n_ev,
+			    const struct bh_pic_pod *pic_pod)
+{
+	const struct bh_pod *pod = &pic_pod->obj->pod;
+	struct bh_if *f = NULL;
+
 	for (size_t i = 0; i < pod->n_addrs && !f; i++)
-		f = find(ifs, in->route(in->routes, &pod->addrs[i]));
+		f = candidate(in, ifs, in->route(in->routes, &pod->addrs[i]), pic_pod);
 	for (size_t i = 0; i < pod->n_addrs && !f; i++) {
-		f = find(ifs, by_evidence(ev, n_ev, &pod->addrs[i]));
-		if (f && led_elsewhere(in, f->ifindex, pod))
+		f = candidate(in, ifs, by_evidence(ev, n_ev, &pod->addrs[i]), pic_pod);
+		if (f && had_other_addrs(bound_row(in, f->ifindex), pod))
 			f = NULL;
 	}
 	for (size_t i = 0; i < pod->n_addrs && !f; i++)
-		f = find(ifs, by_history(in, ifs, &pod->addrs[i]));
+		f = by_history(in, ifs, &pod->addrs[i], pic_pod);
 	return f && f->state != BH_IF_IGNORED ? f : NULL;
 }
 
@@ -215,6 +255,7 @@ static void bind_pod(struct bh_if *f, const struct bh_pic_pod *pod)
 	}
 	f->state = BH_IF_ENFORCED;
 	f->pod = pod;
+	f->tag = bh_bind_tag(pod);
 	for (size_t i = 0; i < p->n_addrs; i++) {
 		if (bh_addr_is_v4(&p->addrs[i]) && !f->has4) {
 			f->has4 = true;
@@ -252,6 +293,7 @@ static void retire(const struct bh_bind_input *in, struct bh_ifs *ifs)
 		if (!f || f->state != BH_IF_QUARANTINED || !ep->flags)
 			continue;
 		f->retired = true;
+		f->tag = ep->pod;
 		memcpy(f->mac.b, ep->mac, sizeof(f->mac.b));
 		f->has4 = ep->flags & BH_EP_HAS_V4;
 		f->has6 = ep->flags & BH_EP_HAS_V6;
@@ -387,7 +429,7 @@ int bh_bind(const struct bh_bind_input *in, struct bh_ifs *ret_ifs)
 
 		if (!pod->local || !pod->live)
 			continue;
-		f = locate(in, &ifs, ev, n_ev, &pod->obj->pod);
+		f = locate(in, &ifs, ev, n_ev, pod);
 		if (f)
 			bind_pod(f, pod);
 		else

@@ -7,7 +7,9 @@
  * Evidence, best first: a host route to the pod's address (the host's own word); the address inside
  * the other end's namespace, if it is behind one interface only (a pod with CAP_NET_ADMIN can write
  * that, so it counts only while nobody else has the address, and never for an interface that was
- * bound to a pod with others); what was bound before.
+ * bound to a pod with others); what was bound before. An interface
+ * that was bound to a pod leads to that pod's namespace for life: no evidence gives it to one of
+ * another name, whose object may come to have the same address before the interface is gone.
  *
  * A tenant's pod may have more than that interface. A second veth is closed; what does not lead
  * through this namespace, or is ignored, is told, and closes the pod where its Tenant says so.
@@ -54,6 +56,7 @@ struct bh_if {
 	struct bh_mac mac;		/* of the pod */
 	bool has4, has6;
 	struct bh_addr addr4, addr6;
+	uint64_t tag; /* of the pod that it was bound to, as in bh_abi_endpoint */
 };
 
 struct bh_ifs {
@@ -63,6 +66,9 @@ struct bh_ifs {
 	size_t *unbound;
 	size_t n_unbound;
 };
+
+/* What a row tells one pod's name from another's by; never 0. */
+uint64_t bh_bind_tag(const struct bh_pic_pod *pod);
 
 /* What the datapath holds of an interface already. */
 struct bh_bound {

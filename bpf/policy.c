@@ -212,6 +212,7 @@ static int add_endpoints(struct bh_policy *p, const struct bh_picture *pic, cons
 		if (f->state != BH_IF_ENFORCED && !f->retired)
 			continue;
 		set_identity(&ep, f, pic, f->pod ? number_of(numbers, f->pod->tenant) : 0);
+		ep.pod = f->tag;
 		memcpy(ep.mac, f->mac.b, sizeof(ep.mac));
 		ll = bh_addr_eui64_ll(&f->mac);
 		memcpy(ep.ll6, ll.b, sizeof(ep.ll6));

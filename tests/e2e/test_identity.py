@@ -114,11 +114,8 @@ def test_terminating_pod__sends_on__stays_closed(world, network, end):
 
 
 @pytest.mark.parametrize("end", ["phase", "gone"])
-def test_terminating_pod__address_given_to_another_tenant__is_not_the_heir(world, network, end, request):
+def test_terminating_pod__address_given_to_another_tenant__is_not_the_heir(world, network, end):
     """CVE-2025-32793: its address is another tenant's pod's by the API, before its veth is gone."""
-    if network.node.wiring == "ptp":
-        request.applymarker(pytest.mark.xfail(strict=True, reason="docs/policy.md, What is not covered: an "
-                                              "address that changes hands before its interface is gone"))
     agent, a, _, g, _ = world
     node = network.node
     ending = node.add_pod(f"left-{end}")

@@ -144,10 +144,7 @@ static void not_covered(void)
 	       "- **externalIPs that are a pod's or the cluster DNS's address.** kube-proxy may carry what\n"
 	       "  is sent to that address to the backends of the Service that claims it. Without\n"
 	       "  masquerading, or on one node, the receiver refuses it; masqueraded and on another node\n"
-	       "  it arrives. Refuse such Services at admission (DenyServiceExternalIPs).\n"
-	       "- **An address that changes hands before its interface is gone.** The host's route to\n"
-	       "  an address is the host's word: an interface that outlives its pod's object, with its\n"
-	       "  route, is taken for the pod of this node that the API gives the same address next.\n");
+	       "  it arrives. Refuse such Services at admission (DenyServiceExternalIPs).\n");
 }
 
 static void policy(void)

@@ -170,6 +170,34 @@ static void bind__left_interface_shows_anothers_address__stays_closed(void **sta
 	assert_true(is_unbound(w, "b"));
 }
 
+/* The API gives its address to another pod, and its route is still there (CVE-2025-32793). */
+static void bind__address_goes_to_another_pod__interface_does_not(void **state)
+{
+	struct bind_world *w = *state;
+	const uint64_t a = bh_bind_tag(bh_picture_pod(w->pic, "acme", "a"));
+	const uint64_t b = bh_bind_tag(bh_picture_pod(w->pic, "acme", "b"));
+
+	assert_true(a && b && a != b);
+	bind_veth(w, 5, MAC_A, "10.0.0.1", NULL);
+	bind_route(w, "10.0.0.1", 5);
+	bind_had(w, 5, MAC_A, "10.0.0.1");
+	w->bound[0].ep.pod = b;
+	bind_run(w);
+	assert_string_equal(bind_is(w, 5), "quarantined");
+	assert_true(bh_ifs_get(&w->ifs, 5)->retired);
+	assert_true(bh_ifs_get(&w->ifs, 5)->tag == b); /* for life */
+	assert_true(is_unbound(w, "a"));
+	/* its own interface is found all the same */
+	bind_veth(w, 6, MAC_B, "10.0.0.1", NULL);
+	bind_run(w);
+	assert_true(
+		is_unbound(w, "a")); /* two that show its address: neither, until a route tells */
+	w->bound[0].ep.pod = a;
+	bind_run(w);
+	assert_string_equal(bind_is(w, 5), "enforced acme/a");
+	assert_true(bh_ifs_get(&w->ifs, 5)->tag == a);
+}
+
 /* A later double does not take a pod's interface away from it. */
 static void bind__bound_address_shows_up_elsewhere__stays(void **state)
 {
@@ -327,6 +355,7 @@ int main(void)
 		T(bind__mac_changed_inside__first_one_stays),
 		T(bind__bound_pod_shows_anothers_address__stays_itself),
 		T(bind__left_interface_shows_anothers_address__stays_closed),
+		T(bind__address_goes_to_another_pod__interface_does_not),
 		T(bind__bound_address_shows_up_elsewhere__stays),
 		T(bind__mac_not_known__closed_until_it_is),
 		T(bind__not_local_or_not_live__never_bound),
