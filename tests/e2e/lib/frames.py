@@ -270,3 +270,36 @@ def finished(frame, gso_size=0):
 
 def _with(p, head, payload):
     return Packet(p.family, p.src, p.dst, p.proto, p.sport, p.dport, head, payload, True)
+
+
+FLOOD = 32000  # frames, each of them another flow or packet
+
+
+def flood(path, kind):
+    """half-open: SYNs, each from another port; fragments: datagrams in two; first-fragments: of
+    datagrams whose rest never comes. Both families in turn."""
+    out = []
+    for n in range(FLOOD):
+        family, sport = (4, 6)[n % 2], 1024 + n
+        if kind == "half-open":
+            out.append(path.frame(family, TCP, tcp(path.src[family], path.dst[family], sport, 8080,
+                                                   b"", False, flags=0x02)))
+            continue
+        frame = path.udp(family, 8080, b"x" * 56, partial=False, sport=sport)
+        body = frame[ETH + (20 if family == 4 else 40):]
+        out.append(_piece(path, family, n, body[:32], 0, True))
+        if kind == "fragments":
+            out.append(_piece(path, family, n, body[32:], 32, False))
+    return out
+
+
+def _piece(path, family, ident, data, offset, more):
+    if family == 6:
+        head = struct.pack("!BBHI", UDP, 0, offset | more, ident)
+        return path.frame(6, FRAGMENT, head + data)
+    frame = bytearray(path.frame(4, UDP, data))
+    ip = frame[ETH:ETH + 20]
+    ip[4:8] = struct.pack("!HH", ident & 0xffff, offset // 8 | (0x2000 if more else 0))
+    ip[10:12] = b"\0\0"
+    ip[10:12] = struct.pack("!H", csum(ip))
+    return bytes(frame[:ETH] + ip + frame[ETH + 20:])

@@ -285,6 +285,9 @@ class Helper:
     async def op_knock_start(self, **kw):
         return self.knocker.start(**kw)
 
+    async def op_flood_start(self, **kw):
+        return self.knocker.start_other(self.wire.flood, **kw)
+
     async def op_knock_stop(self, **kw):
         return await self.knocker.stop(**kw)
 

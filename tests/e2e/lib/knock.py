@@ -22,11 +22,7 @@ class Knocker:
 
     def start(self, doors, pps):
         """doors: [(kind, address, port)], in turn."""
-        self._serial += 1
-        state = {"tried": 0, "stop": False}
-        task = asyncio.get_running_loop().create_task(self._knock(doors, pps, state))
-        self._running[self._serial] = (state, task)
-        return self._serial
+        return self.start_other(self._knock, doors=doors, pps=pps)
 
     async def _knock(self, doors, pps, state):
         waiting = collections.deque()
@@ -60,6 +56,14 @@ class Knocker:
             pass  # refused, or no buffer: a knock that failed
         s.close()
         return None
+
+    def start_other(self, knock, **kw):
+        """Another coroutine function that knocks, given a state of its own."""
+        self._serial += 1
+        state = {"tried": 0, "stop": False}
+        task = asyncio.get_running_loop().create_task(knock(state=state, **kw))
+        self._running[self._serial] = (state, task)
+        return self._serial
 
     async def stop(self, number):
         state, task = self._running.pop(number)

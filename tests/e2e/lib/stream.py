@@ -27,14 +27,14 @@ class Streams:
         self._seen = {}  # source address -> set of numbers
         self._open = []
 
-    def start(self, dst, port, pps):
+    def start(self, dst, port, pps, size=4):
         self._serial += 1
         state = {"sent": 0, "refused": 0, "stop": False}
-        task = asyncio.get_running_loop().create_task(self._send(dst, port, pps, state))
+        task = asyncio.get_running_loop().create_task(self._send(dst, port, pps, size, state))
         self._running[self._serial] = (state, task)
         return self._serial
 
-    async def _send(self, dst, port, pps, state):
+    async def _send(self, dst, port, pps, size, state):
         with socket.socket(family_of(dst), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as s:
             s.connect((dst, port))
             start = time.monotonic()
@@ -42,7 +42,7 @@ class Streams:
                 due = int((time.monotonic() - start) * pps)
                 while state["sent"] + state["refused"] < due:
                     try:
-                        s.send(struct.pack("!I", state["sent"]))
+                        s.send(struct.pack("!I", state["sent"]).ljust(size, b"x"))
                         state["sent"] += 1
                     except OSError:
                         state["refused"] += 1
@@ -70,7 +70,7 @@ class Streams:
                 data, peer = s.recvfrom(64)
             except BlockingIOError:
                 return
-            self._seen.setdefault(peer[0], set()).add(struct.unpack("!I", data)[0])
+            self._seen.setdefault(peer[0], set()).add(struct.unpack("!I", data[:4])[0])
 
     def counts(self):
         for s in self._open:

@@ -10,10 +10,11 @@ DRAIN_S = 0.5
 
 
 class Traffic:
-    """own: pairs of pods whose packets must all arrive; foreign: pairs of which none may."""
+    """own: pairs of pods whose packets must all arrive; foreign: pairs of which none may. size: of a
+    datagram, 4 or more bytes."""
 
-    def __init__(self, own, foreign, pps=PPS):
-        self.own, self.foreign, self.pps = own, foreign, pps
+    def __init__(self, own, foreign, pps=PPS, size=4):
+        self.own, self.foreign, self.pps, self.size = own, foreign, pps, size
         self._sinks = {dst for _, dst in own + foreign}
         self._streams = []
         for pod in self._sinks:
@@ -28,7 +29,8 @@ class Traffic:
             for src, dst in pairs:
                 for family in (4, 6):
                     addr = dst.ip4 if family == 4 else dst.ip6
-                    number = src.helper.call("stream_start", dst=addr, port=SINK_PORT, pps=self.pps)
+                    number = src.helper.call("stream_start", dst=addr, port=SINK_PORT, pps=self.pps,
+                                             size=self.size)
                     self._streams.append((kind, src, dst, family, number))
         return self
 

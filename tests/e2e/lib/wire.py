@@ -8,6 +8,7 @@ import os
 import select
 import socket
 import struct
+import time
 
 TUNSETIFF = 0x400454CA
 TUNSETOFFLOAD = 0x400454D0
@@ -21,6 +22,7 @@ SOL_PACKET = 263
 PACKET_VNET_HDR = 15
 ETH_P_ALL = 3
 HDR_LEN = 10
+FLOOD_TICK_S = 0.002
 
 
 class Wire:
@@ -56,6 +58,22 @@ class Wire:
                 return [self._write(s.fileno(), bytes.fromhex(f)) for f in frames]
         finally:
             os.sched_setaffinity(0, before)
+
+    async def flood(self, ifname, frames, pps, state):
+        """These frames over and over, without a virtio-net header, until state says so."""
+        frames = [bytes.fromhex(f) for f in frames]
+        start = time.monotonic()
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_NONBLOCK, 0) as s:
+            s.bind((ifname, 0))
+            while not state["stop"]:
+                due = int((time.monotonic() - start) * pps)
+                while state["tried"] < due:
+                    try:
+                        s.send(frames[state["tried"] % len(frames)])
+                    except OSError:
+                        pass  # the queue is full: as fast as it goes
+                    state["tried"] += 1
+                await asyncio.sleep(FLOOD_TICK_S)
 
     def _write(self, fd, data):
         try:
