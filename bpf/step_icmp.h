@@ -94,11 +94,54 @@ inline_step __u8 icmp_quoted4(struct pkt *p, __u32 off, __u32 left)
 	return reason ? reason : icmp_quoted_l4(p, off + hlen, left - hlen);
 }
 
+/*
+ * The quoted extension header at opt_off: 0 and moved on, or the reason why not. What is in its
+ * options was looked at when the packet passed. A fragment must be the first one.
+ */
+inline_step __u8 icmp_quoted_ext(struct pkt *p)
+{
+	__u8 h[8];
+	__u32 len;
+
+	if (p->s->opt_left < sizeof(h) || bpf_skb_load_bytes(p->skb, p->s->opt_off, h, sizeof(h)))
+		return BH_REASON_ICMP_QUOTE;
+	len = (h[1] + 1u) * 8;
+	if (p->s->quoted.proto == IPPROTO_FRAGMENT) {
+		if (h[2] || h[3] & 0xf8)
+			return BH_REASON_ICMP_QUOTE;
+		len = sizeof(h);
+	}
+	if (len > p->s->opt_left)
+		return BH_REASON_ICMP_QUOTE;
+	p->s->quoted.proto = h[0];
+	p->s->opt_off += len;
+	p->s->opt_left -= len;
+	return 0;
+}
+
+/* From the end of the quoted IPv6 header, where opt_off stands, to L4: as many as we let through.
+ */
+inline_step __u8 icmp_quoted_chain(struct pkt *p)
+{
+	__u8 next, reason;
+	int i;
+
+	for (i = 0; i < EXT_HEADERS_MAX; i++) {
+		next = p->s->quoted.proto;
+		if (next != IPPROTO_HOPOPTS && next != IPPROTO_DSTOPTS && next != IPPROTO_FRAGMENT)
+			return 0;
+		reason = icmp_quoted_ext(p);
+		if (reason)
+			return reason;
+	}
+	return 0; /* one more is no L4 protocol */
+}
+
 inline_step __u8 icmp_quoted6(struct pkt *p, __u32 off, __u32 left)
 {
 	union ip16 a, b;
 	struct ipv6hdr ip;
-	__u8 fh[8], reason;
+	__u8 reason;
 
 	if (left < IP6_LEN || bpf_skb_load_bytes(p->skb, off, &ip, IP6_LEN) ||
 	    *(__u8 *)&ip >> 4 != 6)
@@ -112,17 +155,10 @@ inline_step __u8 icmp_quoted6(struct pkt *p, __u32 off, __u32 left)
 	if (reason)
 		return reason;
 	p->s->quoted.proto = ip.nexthdr;
-	off += IP6_LEN;
-	left -= IP6_LEN;
-	if (ip.nexthdr == IPPROTO_FRAGMENT) {
-		if (left < sizeof(fh) || bpf_skb_load_bytes(p->skb, off, fh, sizeof(fh)) || fh[2] ||
-		    fh[3] & 0xf8)
-			return BH_REASON_ICMP_QUOTE;
-		p->s->quoted.proto = fh[0];
-		off += sizeof(fh);
-		left -= sizeof(fh);
-	}
-	return icmp_quoted_l4(p, off, left);
+	p->s->opt_off = off + IP6_LEN;
+	p->s->opt_left = left - IP6_LEN;
+	reason = icmp_quoted_chain(p);
+	return reason ? reason : icmp_quoted_l4(p, p->s->opt_off, p->s->opt_left);
 }
 
 inline_step __u8 icmp_error(struct pkt *p)

@@ -132,14 +132,34 @@ static void quote_addresses(struct out *o, const uint8_t *own, size_t outer_at, 
 		put(o, own, n);
 }
 
+/* Extension headers up to the one that says @proto, in a chain that begins with @proto's like. */
+static void make_quoted_chain(struct out *o, uint8_t proto)
+{
+	static const uint8_t last[] = { 6, 17, 132, 58, 47 };
+
+	for (int i = 0; i < 10 && (proto == 44 || proto == 0 || proto == 60); i++) {
+		const uint8_t type = proto;
+		const uint32_t units = type == 44 || chance(o, 80) ? 0 : rng_below(o->r, 3);
+
+		proto = chance(o, 60)	? last[rng_below(o->r, 5)]
+			: chance(o, 50) ? 60
+			: chance(o, 50) ? 44
+					: 0;
+		put8(o, proto);
+		put8(o, chance(o, 95) ? units : rng_next(o->r));
+		put16(o, chance(o, 70) ? rng_below(o->r, 2) : rng_next(o->r));
+		put_random(o, 4 + 8 * (size_t)units);
+	}
+}
+
 /* What an error quotes. */
 static void make_quoted(struct out *o, const struct ref_endpoint *ep, bool v6)
 {
-	static const uint8_t protos[] = { 6, 17, 132, 1, 58, 44, 47 };
+	static const uint8_t protos[] = { 6, 17, 132, 1, 58, 44, 47, 0, 60 };
 	const bool egress = memcmp(o->p + 6, ep->mac, 6) == 0;
 	const uint32_t options = chance(o, 20) ? rng_below(o->r, 11) : 0;
 	const uint8_t proto =
-		chance(o, 80) ? protos[rng_below(o->r, 3)] : protos[rng_below(o->r, 7)];
+		chance(o, 70) ? protos[rng_below(o->r, 3)] : protos[rng_below(o->r, 9)];
 
 	if (v6) {
 		put32(o, 0x60000000);
@@ -158,12 +178,8 @@ static void make_quoted(struct out *o, const struct ref_endpoint *ep, bool v6)
 		quote_addresses(o, ep->ip4, 14 + 16, 4, egress);
 		put_random(o, (size_t)options * 4);
 	}
-	if (proto == 44) { /* of IPv6: mostly a first one's, with a protocol behind it */
-		put8(o, protos[rng_below(o->r, 7)]);
-		put8(o, 0);
-		put16(o, chance(o, 70) ? rng_below(o->r, 2) : rng_next(o->r));
-		put_random(o, 4);
-	}
+	if (v6)
+		make_quoted_chain(o, proto);
 	put8(o, chance(o, 50) ? (v6 ? 128 : 8) : rng_next(o->r));
 	put_random(o, chance(o, 90) ? 7 + rng_below(o->r, 20) : rng_below(o->r, 7));
 }

@@ -110,11 +110,14 @@ static void read_quoted(struct ref_parsed *r, struct span s, const struct place 
 	const uint8_t *from = s.p + (at->v6 ? 8 : 12), *to = from + addr;
 	size_t header = fixed;
 	uint8_t proto = s.p[at->v6 ? 6 : 9];
-	if (at->v6 && proto == 44) {
-		if (s.n < 48 || be16(s.p + 42) & 0xfff8)
+	for (int i = 0; at->v6 && i < 8 && (proto == 0 || proto == 60 || proto == 44); i++) {
+		if (s.n < header + 8)
+			return drop(r, "quote: extension header");
+		const uint8_t *ext = s.p + header;
+		if (proto == 44 && be16(ext + 2) & 0xfff8)
 			return drop(r, "quote: later fragment");
-		proto = s.p[40];
-		header = 48;
+		header += proto == 44 ? 8 : (ext[1] + 1u) * 8;
+		proto = ext[0];
 	}
 	if (!at->v6) {
 		header = (size_t)(s.p[0] & 15) * 4;

@@ -15,6 +15,9 @@ IPV6_MTU_DISCOVER = 23
 IPV6_RECVERR = 25
 IP_RECVERR = 11
 IP_MTU, IPV6_MTU = 14, 24
+HEADERS = {"ip_options": (socket.IPPROTO_IP, socket.IP_OPTIONS),
+           "hop_by_hop": (socket.IPPROTO_IPV6, socket.IPV6_HOPOPTS),
+           "destination": (socket.IPPROTO_IPV6, socket.IPV6_DSTOPTS)}
 ERR_LEN = 16  # struct sock_extended_err; behind it a struct sockaddr, where the error came from
 DATAGRAM_MAX = 65536
 
@@ -66,8 +69,10 @@ class Path:
         except OSError:
             pass  # the one who asked says that nothing came
 
-    async def upload(self, dst, port, size, timeout):
-        """How many of `size` bytes the server at dst says that it got, and the path's MTU after it."""
+    async def upload(self, dst, port, size, timeout, **headers):
+        """How many of `size` bytes the server at dst says that it got, and the path's MTU after it.
+        headers: bytes (hex) of IPv4 options, or of IPv6 extension headers, to put into every packet:
+        ip_options, hop_by_hop, destination."""
         loop = asyncio.get_running_loop()
 
         async def talk(s):
@@ -78,6 +83,8 @@ class Path:
             return {"got": got, "mtu": mtu_of(s)}
 
         with socket.socket(family_of(dst), socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as s:
+            for name, value in headers.items():
+                s.setsockopt(*HEADERS[name], bytes.fromhex(value))
             return await asyncio.wait_for(talk(s), timeout)
 
     def hold(self, dst, port):
