@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,9 +75,32 @@ static void match_family(struct end *e, const struct bh_addr *like)
 	}
 }
 
+/* Whose address it is, if it is a Service's: which one, and which kind of address. */
+static void add_service(const struct bh_picture *pic, const struct bh_pic_addr *a,
+			struct bh_json *j)
+{
+	bh_autofree char *name = NULL;
+	const char *kind = NULL;
+
+	if (a && (a->cluster_ip || a->external))
+		kind = a->cluster_ip ? "cluster" : "external";
+	if (kind && a->service != BH_NO_SERVICE) {
+		const struct bh_object_key *key = &pic->services[a->service].obj->key;
+
+		if (asprintf(&name, "%s/%s", key->ns, key->name) < 0)
+			name = NULL;
+	}
+	/* claimed by several: none has it alone */
+	bh_json_set_str(j, "service", name);
+	bh_json_set_str(j, "serviceAddress", kind);
+}
+
 static struct bh_json *end_json(struct bh_pipeline *pl, const struct end *e)
 {
 	const struct bh_picture *pic = bh_pipeline_picture(pl);
+	const struct bh_addr judged = bh_picture_judged(pic, &e->addr);
+	const struct bh_pic_addr *a = e->pod ? NULL : bh_picture_addr(pic, &judged);
+	const uint32_t tenant = e->pod ? e->pod->tenant : a ? a->tenant : BH_NO_TENANT;
 	struct bh_json *j = bh_json_new_object();
 	char text[BH_ADDR_STRLEN];
 
@@ -85,7 +109,8 @@ static struct bh_json *end_json(struct bh_pipeline *pl, const struct end *e)
 	bh_json_set(j, "pod", e->pod ? bh_view_pod(e->pod) : bh_json_new_null());
 	bh_json_set_str(j, "class",
 			bh_class_name(e->pod ? e->pod->cls : bh_picture_classify(pic, &e->addr)));
-	bh_json_set_str(j, "tenant", e->pod ? bh_view_tenant(pic, e->pod->tenant) : NULL);
+	bh_json_set_str(j, "tenant", bh_view_tenant(pic, tenant));
+	add_service(pic, a, j);
 	return j;
 }
 

@@ -129,7 +129,7 @@ static struct bh_json *problems_json(const struct bh_view *v)
 	for (size_t i = 0; i < n; i++) {
 		struct bh_json *j = bh_json_new_object();
 
-		bh_json_set_str(j, "tenant", pr[i].tenant);
+		bh_json_set_str(j, "tenant", *pr[i].tenant ? pr[i].tenant : NULL);
 		bh_json_set_str(j, "message", pr[i].text);
 		bh_json_append(list, j);
 	}

@@ -75,6 +75,61 @@ static bool peer_key(const struct side *s, const struct bh_grant *g, const struc
 	return true;
 }
 
+static bool grants_tenant(const struct bh_grant *v, size_t n, const char *tenant)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].peer == BH_GRANT_TENANT && strcmp(v[i].tenant, tenant) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Tenants are by name. */
+static const struct bh_tenant_spec *spec_of(const struct bh_picture *pic, const char *name)
+{
+	size_t lo = 0, hi = pic->n_tenants;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+		const int r = strcmp(pic->tenants[mid].name, name);
+
+		if (!r)
+			return pic->tenants[mid].spec;
+		if (r < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+/* A grant between tenants takes two: an egress one here and an ingress one there. */
+static void tell_of_tenants(struct bh_policy *p, const struct bh_picture *pic, const struct side *s)
+{
+	const bool out = s->dir == BH_DIR_EGRESS;
+	const char *const where = out ? "egress" : "ingress";
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct bh_tenant_spec *other;
+
+		if (s->v[i].peer != BH_GRANT_TENANT)
+			continue;
+		other = spec_of(pic, s->v[i].tenant);
+		if (!other)
+			bh_policy_problem(p, s->tenant->name,
+					  "spec.network.%s[%zu]: without effect: no Tenant '%s'",
+					  where, i, s->v[i].tenant);
+		else if (!(out ? grants_tenant(other->net.ingress_grants, other->net.n_ingress,
+					       s->tenant->name)
+			       : grants_tenant(other->net.egress_grants, other->net.n_egress,
+					       s->tenant->name)))
+			bh_policy_problem(
+				p, s->tenant->name,
+				"spec.network.%s[%zu]: without effect: Tenant '%s' grants no %s",
+				where, i, s->v[i].tenant, out ? "ingress" : "egress");
+	}
+}
+
 static int compile_peers(struct bh_policy *p, const struct side *s, const struct bh_ids *ids)
 {
 	for (size_t i = 0; i < s->n; i++) {
@@ -248,7 +303,10 @@ int bh_grants_compile(struct bh_policy *p, const struct bh_picture *pic, const s
 			continue;
 		}
 		for (size_t k = 0; k < sizeof(sides) / sizeof(sides[0]); k++) {
-			int r = compile_peers(p, &sides[k], ids);
+			int r;
+
+			tell_of_tenants(p, pic, &sides[k]);
+			r = compile_peers(p, &sides[k], ids);
 
 			if (r >= 0)
 				r = compile_world(p, pic, &sides[k]);

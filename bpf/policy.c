@@ -284,6 +284,9 @@ int bh_policy_build(const struct bh_picture *pic, const struct bh_ids *ids,
 		r = bh_service_grants_compile(p, pic, ids);
 	if (r < 0)
 		return r;
+	if (pic->n_external_left_out)
+		bh_policy_problem(p, "", "%zu external addresses of Services are too many to guard",
+				  pic->n_external_left_out);
 	bh_table_order(&p->maps[BH_PM_ADDRS]);
 	settle_link_locals(&p->maps[BH_PM_ADDRS]);
 	for (int i = 0; i < BH_PM_MAX_; i++) {

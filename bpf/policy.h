@@ -37,7 +37,7 @@ enum bh_policy_map {
 #define BH_POLICY_MAX_PROBLEMS 64
 
 struct bh_policy_problem {
-	char tenant[64]; /* cut */
+	char tenant[64]; /* cut; "": of none */
 	char text[160];
 };
 

@@ -142,7 +142,10 @@ int bh_show_status(const struct bh_json *j, FILE *out)
 		      is_true(j, "ready") ? "yes" : (reasons ? reasons : "no"));
 	show_source(bh_json_get(j, "source"), out);
 	bh_json_for_each(it, bh_json_get(j, "policyProblems")) {
-		word(out, "Policy:      Tenant ", it, "tenant");
+		if (bh_json_get_str(it, "tenant"))
+			word(out, "Policy:      Tenant ", it, "tenant");
+		else
+			(void)fprintf(out, "Policy");
 		word(out, ": ", it, "message");
 		(void)fprintf(out, "\n");
 	}
@@ -257,6 +260,14 @@ static void show_end(const struct bh_json *end, FILE *out)
 	word(out, " (", end, "class");
 	if (bh_json_get_str(end, "tenant"))
 		word(out, " ", end, "tenant");
+	if (bh_json_get_str(end, "serviceAddress")) {
+		word(out, ", ", end, "serviceAddress");
+		(void)fprintf(out, " address of ");
+		if (bh_json_get_str(end, "service"))
+			word(out, "Service ", end, "service");
+		else
+			(void)fprintf(out, "several Services");
+	}
 	(void)fprintf(out, ")");
 }
 

@@ -148,3 +148,26 @@ def test_grant__a_tenants_service__told_and_without_effect(cluster):
             assert "Service globex/theirs belongs to a tenant" in told[0]["message"]
     finally:
         cluster.set(tenants=w.tenants())
+
+
+def explain(agent, src, dst):
+    return agent.get(f"/v1/explain?src={src}&dst={dst}&proto=tcp&port={world.PORT}")
+
+
+def test_explain__services__whose_and_why_not(cluster):
+    w = cluster.w
+    mixed = backends.Service("acme", "mixed", 70, [w["acme-2"], w["globex-1"]])
+    mine = backends.Service("acme", "mine", 71, [w["acme-2"]])
+    theirs = backends.Service("globex", "theirs", 72, [w["globex-1"]],
+                              external={4: "11.22.33.200", 6: "2600:1f18:1122:33::200"})
+    cluster.set(mixed, mine, theirs)
+    agent = next(a for a in w.agents if a.node is w["acme-1"].ns.node)
+    told = explain(agent, "acme/acme-1", mixed.address[4])
+    assert (told["dst"]["class"], told["dst"]["service"]) == ("mixed", "acme/mixed")
+    assert (told["allowed"], told["steps"][0]["reason"]) == (False, "peer_mixed")
+    told = explain(agent, "acme/acme-1", mine.address[6])
+    assert (told["dst"]["class"], told["dst"]["tenant"]) == ("tenant", "acme")
+    assert (told["dst"]["serviceAddress"], told["allowed"]) == ("cluster", True)
+    told = explain(agent, "acme/acme-1", theirs.external[4])
+    assert (told["dst"]["class"], told["dst"]["service"]) == ("world_public", "globex/theirs")
+    assert (told["dst"]["serviceAddress"], told["steps"][0]["peerClass"]) == ("external", "mixed")

@@ -90,7 +90,8 @@ static int explain(void *ud, const struct bh_explain_query *q, struct bh_json **
 	if (!strcmp(q->src.text, "no/pod"))
 		return bh_err_set(err, ENOENT, "no such pod");
 	return canned("{\"src\":{\"text\":\"acme/web\",\"class\":\"tenant\",\"tenant\":\"acme\"},"
-		      "\"dst\":{\"text\":\"1.2.3.4\",\"class\":\"world_public\",\"tenant\":null},"
+		      "\"dst\":{\"text\":\"1.2.3.4\",\"class\":\"world_public\",\"tenant\":null,"
+		      "\"service\":\"a/b\",\"serviceAddress\":\"external\"},"
 		      "\"proto\":\"udp\",\"port\":53,\"steps\":[{\"point\":\"from_pod\",\"pod\":"
 		      "\"acme/web\",\"interface\":\"veth1\",\"verdict\":\"drop\",\"reason\":"
 		      "\"peer_world_public\",\"peerClass\":\"world_public\",\"grant\":false}],"
@@ -280,7 +281,8 @@ static void ctl_explain__denied__exit_0(void **state)
 	assert_int_equal(RUN(f, "explain", "acme/web", "1.2.3.4", "udp/53"), 0);
 	assert_string_equal(f->asked.src.name, "web");
 	assert_int_equal(f->asked.port, 53);
-	assert_has(f->out, "acme/web (tenant acme) to 1.2.3.4 (world_public), udp/53:\n");
+	assert_has(f->out, "acme/web (tenant acme) to 1.2.3.4 (world_public, external address of "
+			   "Service a/b), udp/53:\n");
 	assert_has(f->out, "  from_pod of acme/web on veth1: drop, reason peer_world_public");
 	assert_has(f->out, "\ndenied\n");
 	assert_int_equal(RUN(f, "explain", "acme/web", "1.2.3.4", "icmp"), 0);
