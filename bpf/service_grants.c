@@ -148,7 +148,7 @@ static const char *objection(const struct bh_pic_service *svc)
 {
 	if (!svc)
 		return "is not there";
-	if (svc->claimed)
+	if (!svc->grantable)
 		return "belongs to a tenant";
 	switch (svc->cls) {
 	case BH_CLASS_SYSTEM:

@@ -79,8 +79,10 @@ struct bh_pic_service {
 	const struct bh_object *obj;
 	enum bh_class cls;
 	uint32_t tenant; /* for TENANT */
-	bool claimed;	 /* its namespace is a tenant's, or a syncer made it: a tenant writes it */
-	size_t slice;	 /* its first in the picture's slices */
+	/* a grant names it, and no tenant writes it: its namespace is no tenant's, and no syncer
+	 * made it */
+	bool grantable;
+	size_t slice; /* its first in the picture's slices */
 	size_t n_slices;
 };
 
@@ -118,7 +120,7 @@ struct bh_picture {
 	size_t n_pods;
 	struct bh_pic_service *services; /* by namespace, name */
 	size_t n_services;
-	const struct bh_object **slices; /* EndpointSlices by namespace, Service, name */
+	const struct bh_object **slices; /* EndpointSlices; those of one Service side by side */
 	size_t n_slices;
 	size_t n_external_left_out; /* external addresses of Services beyond our bound */
 	struct bh_pic_addr *addrs;  /* by address, unique */

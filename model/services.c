@@ -4,6 +4,7 @@
 
 #include "model/derive.h"
 #include "model/special.h"
+#include "model/tenant.h"
 
 /*
  * What stands behind Services. The kernel translates their addresses after the sender was judged,
@@ -28,53 +29,91 @@ struct claims {
 	size_t n;
 };
 
-static int cmp_place(const struct bh_object *a, const char *ns, const char *service)
-{
-	const int r = strcmp(a->key.ns, ns);
+/* To be sorted and searched without touching texts that are all over the memory. */
+struct place {
+	uint64_t hash; /* of namespace and Service */
+	const struct bh_object *slice;
+};
 
-	return r ? r : strcmp(a->slice.service, service);
+static uint64_t hash_text(uint64_t h, const char *s)
+{
+	do
+		h = (h ^ (uint8_t)*s) * UINT64_C(0x100000001b3); /* FNV-1a, with the NUL */
+	while (*s++);
+	return h;
 }
 
-static int cmp_slice(const void *pa, const void *pb)
+static uint64_t hash_place(const char *ns, const char *service)
 {
-	const struct bh_object *const *a = pa, *const *b = pb;
-	const int r = cmp_place(*a, (*b)->key.ns, (*b)->slice.service);
-
-	return r ? r : strcmp((*a)->key.name, (*b)->key.name);
+	return hash_text(hash_text(UINT64_C(0xcbf29ce484222325), ns), service);
 }
 
-static int index_slices(const struct bh_model *m, struct bh_picture *p)
+static int cmp_text(const struct bh_object *slice, const char *ns, const char *service)
+{
+	const int r = strcmp(slice->key.ns, ns);
+
+	return r ? r : strcmp(slice->slice.service, service);
+}
+
+/* Tenants choose names, so two places may well have one hash. */
+static int cmp_place(const void *pa, const void *pb)
+{
+	const struct place *a = pa, *b = pb;
+	int r;
+
+	if (a->hash != b->hash)
+		return a->hash < b->hash ? -1 : 1;
+	r = cmp_text(a->slice, b->slice->key.ns, b->slice->slice.service);
+	return r ? r : strcmp(a->slice->key.name, b->slice->key.name);
+}
+
+struct places {
+	struct place *v; /* in the order of the picture's slices */
+	size_t n;
+};
+
+static int index_slices(const struct bh_model *m, struct bh_picture *p, struct places *ret)
 {
 	size_t n;
 	const struct bh_object *const *all = bh_model_objects(m, BH_KIND_ENDPOINTSLICE, &n);
 
 	p->slices = calloc(n + 1, sizeof(const struct bh_object *));
-	if (!p->slices)
+	ret->v = calloc(n + 1, sizeof(*ret->v));
+	if (!p->slices || !ret->v)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		if (all[i]->slice.service)
-			p->slices[p->n_slices++] = all[i];
-	if (p->n_slices)
-		qsort(p->slices, p->n_slices, sizeof(const struct bh_object *), cmp_slice);
+			ret->v[ret->n++] =
+				(struct place){ hash_place(all[i]->key.ns, all[i]->slice.service),
+						all[i] };
+	if (ret->n)
+		qsort(ret->v, ret->n, sizeof(*ret->v), cmp_place);
+	for (size_t i = 0; i < ret->n; i++)
+		p->slices[i] = ret->v[i].slice;
+	p->n_slices = ret->n;
 	return 0;
 }
 
 /* The slices of @svc, in p->slices. */
-static void find_slices(const struct bh_picture *p, const struct bh_object *svc,
+static void find_slices(const struct places *places, const struct bh_object *svc,
 			struct bh_pic_service *out)
 {
-	size_t lo = 0, hi = p->n_slices;
+	const uint64_t hash = hash_place(svc->key.ns, svc->key.name);
+	size_t lo = 0, hi = places->n;
 
 	while (lo < hi) {
 		const size_t mid = lo + (hi - lo) / 2;
 
-		if (cmp_place(p->slices[mid], svc->key.ns, svc->key.name) < 0)
+		if (places->v[mid].hash < hash ||
+		    (places->v[mid].hash == hash &&
+		     cmp_text(places->v[mid].slice, svc->key.ns, svc->key.name) < 0))
 			lo = mid + 1;
 		else
 			hi = mid;
 	}
 	out->slice = lo;
-	while (lo < p->n_slices && cmp_place(p->slices[lo], svc->key.ns, svc->key.name) == 0)
+	while (lo < places->n && places->v[lo].hash == hash &&
+	       cmp_text(places->v[lo].slice, svc->key.ns, svc->key.name) == 0)
 		lo++;
 	out->n_slices = lo - out->slice;
 }
@@ -112,37 +151,77 @@ static void fold_slices(const struct bh_picture *p, struct bh_pic_service *s)
 	}
 }
 
-static int derive_services(const struct bh_model *m, struct bh_picture *p)
+static struct bh_pic_service *find(const struct bh_picture *p, const char *ns, const char *name)
 {
-	bh_auto(bh_claims_freep) struct bh_claims *claims = NULL;
-	const char *ns = NULL;
-	bool claimed = false;
+	size_t lo = 0, hi = p->n_services;
+
+	while (lo < hi) {
+		const size_t mid = lo + (hi - lo) / 2;
+		const struct bh_object_key *key = &p->services[mid].obj->key;
+		int r = strcmp(key->ns, ns);
+
+		r = r ? r : strcmp(key->name, name);
+		if (!r)
+			return &p->services[mid];
+		if (r < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+static int derive_services(const struct bh_model *m, const struct places *places,
+			   struct bh_picture *p)
+{
 	size_t n;
 	const struct bh_object *const *all = bh_model_objects(m, BH_KIND_SERVICE, &n);
-	const int r = bh_claims_new(p->tenants, p->n_tenants, &claims);
 
-	if (r < 0)
-		return r;
 	p->services = calloc(n + 1, sizeof(*p->services));
 	if (!p->services)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++) {
 		struct bh_pic_service *s = &p->services[i];
-		const struct bh_object_key key = { .kind = BH_KIND_NAMESPACE,
-						   .name = all[i]->key.ns };
 
-		if (!ns || strcmp(ns, all[i]->key.ns) != 0) {
-			ns = all[i]->key.ns;
-			claimed = bh_claims_namespace(claims, ns, bh_model_get(m, &key)).n !=
-				  BH_CLAIM_NONE;
-		}
 		*s = (struct bh_pic_service){ .obj = all[i], .tenant = BH_NO_TENANT };
-		s->claimed = claimed || all[i]->service.synced;
-		find_slices(p, all[i], s);
+		find_slices(places, all[i], s);
 		fold_slices(p, s);
 	}
 	p->n_services = n;
 	return 0;
+}
+
+/* Asking whose a namespace is takes all selectors: only for Services that somebody is granted. */
+static int find_granted(const struct bh_model *m, struct bh_picture *p)
+{
+	bh_auto(bh_claims_freep) struct bh_claims *claims = NULL;
+	int r = 0;
+
+	for (size_t t = 0; t < p->n_tenants && r == 0; t++) {
+		const struct bh_tenant_spec *spec = p->tenants[t].spec;
+
+		for (size_t i = 0; i < spec->net.n_egress && r == 0; i++) {
+			const struct bh_grant *g = &spec->net.egress_grants[i];
+			struct bh_pic_service *s;
+			struct bh_object_key key = { .kind = BH_KIND_NAMESPACE };
+
+			if (g->peer != BH_GRANT_SERVICE)
+				continue;
+			s = find(p, g->service_ns, g->service_name);
+			if (!s)
+				continue;
+			if (!claims)
+				r = bh_claims_new(p->tenants, p->n_tenants, &claims);
+			if (r < 0)
+				break;
+			key.name = s->obj->key.ns;
+			s->grantable =
+				!s->obj->service.synced &&
+				bh_claims_namespace(claims, key.name, bh_model_get(m, &key)).n ==
+					BH_CLAIM_NONE;
+		}
+	}
+	return r;
 }
 
 /* Those that a syncer made come last: what is left out beyond the bound is a tenant's. */
@@ -268,9 +347,9 @@ static void apply(const struct bh_picture *p, const struct claim *v, size_t n,
 }
 
 /* A ClusterIP comes from the API server's own range: one that cannot be is nobody's. */
-static bool possible(const struct claim *c)
+static bool possible(const struct bh_special_index *index, const struct claim *c)
 {
-	const struct bh_special *special = bh_special_find(&c->addr);
+	const struct bh_special *special = bh_special_index_find(index, &c->addr);
 
 	if (!special)
 		return true;
@@ -284,10 +363,12 @@ static bool possible(const struct claim *c)
 static int merge(struct bh_picture *p, const struct claims *c)
 {
 	struct bh_pic_addr *v = calloc(p->n_addrs + c->n + 1, sizeof(*v));
+	struct bh_special_index index;
 	size_t n = 0, old = 0;
 
 	if (!v)
 		return -ENOMEM;
+	bh_special_index_init(&index);
 	for (size_t i = 0, end; i < c->n; i = end) {
 		for (end = i + 1; end < c->n; end++)
 			if (bh_addr_cmp(&c->v[i].addr, &c->v[end].addr) != 0)
@@ -296,10 +377,12 @@ static int merge(struct bh_picture *p, const struct claims *c)
 			v[n++] = p->addrs[old++];
 		if (old < p->n_addrs && bh_addr_cmp(&p->addrs[old].addr, &c->v[i].addr) == 0)
 			v[n] = p->addrs[old++];
-		else if (possible(&c->v[i]))
+		else if (possible(&index, &c->v[i]))
 			v[n] = (struct bh_pic_addr){
 				.addr = c->v[i].addr,
-				.cls = bh_cidrs_classify(p, &c->v[i].addr),
+				/* a ClusterIP's class comes with its Services */
+				.cls = c->v[i].external ? bh_cidrs_classify(p, &c->v[i].addr)
+							: BH_CLASS_UNKNOWN,
 				.tenant = BH_NO_TENANT,
 				.owner_tenant = BH_NO_TENANT,
 				.service = BH_NO_SERVICE,
@@ -318,17 +401,21 @@ static int merge(struct bh_picture *p, const struct claims *c)
 
 int bh_derive_services(const struct bh_model *m, const struct bh_env *env, struct bh_picture *p)
 {
+	struct places places = { 0 };
 	struct claims c = { 0 };
 	int r;
 
 	(void)env;
-	r = index_slices(m, p);
+	r = index_slices(m, p, &places);
 	if (r == 0)
-		r = derive_services(m, p);
+		r = derive_services(m, &places, p);
+	if (r == 0)
+		r = find_granted(m, p);
 	if (r == 0)
 		r = collect(p, &c);
 	if (r == 0)
 		r = merge(p, &c);
+	free(places.v);
 	free(c.v);
 	return r;
 }
@@ -336,20 +423,5 @@ int bh_derive_services(const struct bh_model *m, const struct bh_env *env, struc
 const struct bh_pic_service *bh_picture_service(const struct bh_picture *p, const char *ns,
 						const char *name)
 {
-	size_t lo = 0, hi = p->n_services;
-
-	while (lo < hi) {
-		const size_t mid = lo + (hi - lo) / 2;
-		const struct bh_object_key *key = &p->services[mid].obj->key;
-		int r = strcmp(key->ns, ns);
-
-		r = r ? r : strcmp(key->name, name);
-		if (!r)
-			return &p->services[mid];
-		if (r < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return NULL;
+	return find(p, ns, name);
 }

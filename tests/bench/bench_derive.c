@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * How long the model takes at the size that the design names: 10 000 pods in 500 namespaces of 200
- * tenants, a third each claimed by list, by selector and by virtual cluster. Prints one JSON
- * object.
+ * tenants, a third each claimed by list, by selector and by virtual cluster, and 2000 Services.
+ * Prints one JSON object.
  */
 #include <malloc.h>
 #include <stdio.h>
@@ -18,6 +18,8 @@
 #define N_NAMESPACES 500
 #define N_TENANTS 200
 #define N_NODES 100
+#define N_SERVICES 2000
+#define N_BACKENDS 5 /* of each, all of one namespace */
 #define ROUNDS 21
 
 static int put(struct bh_model *m, const char *text)
@@ -91,6 +93,36 @@ static int put_pod(struct bh_model *m, int i)
 	return put(m, text);
 }
 
+static int put_service(struct bh_model *m, int i)
+{
+	char text[2048];
+	int n, r;
+
+	(void)snprintf(
+		text, sizeof(text),
+		"{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"s-%d\","
+		"\"namespace\":\"ns-%d\"},\"spec\":{\"clusterIPs\":[\"10.96.%d.%d\"],\"ports\":"
+		"[{\"name\":\"http\",\"port\":80}]}}",
+		i, i % N_NAMESPACES, i / 256, i % 256);
+	r = put(m, text);
+	n = snprintf(
+		text, sizeof(text),
+		"{\"apiVersion\":\"discovery.k8s.io/v1\",\"kind\":\"EndpointSlice\","
+		"\"metadata\":{\"name\":\"s-%d-x\",\"namespace\":\"ns-%d\",\"labels\":"
+		"{\"kubernetes.io/service-name\":\"s-%d\"}},\"addressType\":\"IPv4\",\"ports\":"
+		"[{\"name\":\"http\",\"port\":8080}],\"endpoints\":[",
+		i, i % N_NAMESPACES, i);
+	for (int k = 0; k < N_BACKENDS; k++) {
+		const int pod = (i + k * N_NAMESPACES) % N_PODS;
+
+		n += snprintf(text + n, sizeof(text) - (size_t)n,
+			      "%s{\"addresses\":[\"10.%d.%d.%d\"]}", k ? "," : "",
+			      100 + pod / 65536, pod / 256 % 256, pod % 256);
+	}
+	(void)snprintf(text + n, sizeof(text) - (size_t)n, "]}");
+	return r < 0 ? r : put(m, text);
+}
+
 static int put_node(struct bh_model *m, int i)
 {
 	char text[512];
@@ -117,6 +149,8 @@ static int fill(struct bh_model *m)
 		r = put_node(m, i);
 	for (int i = 0; r == 0 && i < N_PODS; i++)
 		r = put_pod(m, i);
+	for (int i = 0; r == 0 && i < N_SERVICES; i++)
+		r = put_service(m, i);
 	return r;
 }
 
@@ -137,6 +171,7 @@ static int report(const double ms[static ROUNDS], double fill_ms, size_t bytes)
 	bh_json_set_int(j, "pods", N_PODS);
 	bh_json_set_int(j, "namespaces", N_NAMESPACES);
 	bh_json_set_int(j, "tenants", N_TENANTS);
+	bh_json_set_int(j, "services", N_SERVICES);
 	bh_json_set_num(j, "median_ms", ms[ROUNDS / 2]);
 	bh_json_set_num(j, "min_ms", ms[0]);
 	bh_json_set_num(j, "max_ms", ms[ROUNDS - 1]);

@@ -129,6 +129,57 @@ static void let_through(void)
 	       "pod |\n");
 }
 
+/* Prose: model/services.c, bpf/service_grants.c, bpf/step_verdict.h. */
+static void whose_address(void)
+{
+	printf("\n## Whose address it is\n\n"
+	       "An address may be several things; the first of these counts: `dns` (port 53 alone),\n"
+	       "`apiserver` (its ports alone), `node`, `conflict`, a pod, a Service, `unknown` (inside the\n"
+	       "cluster's ranges), `metadata`, special ranges, the public world. An IPv6 address behind a\n"
+	       "NAT64 router (64:ff9b::/96, `--nat64-prefixes`) is what the IPv4 address in its end is, for\n"
+	       "cidr grants, too. Of IPv6, only 2000::/3 is public.\n\n"
+	       "**Nodes.** Every address of every interface of this host, as it is now; of other nodes what\n"
+	       "their Node objects say: addresses, the annotations of flannel, Calico and Cilium, and\n"
+	       "`bulkhead.dev/host-addresses`. With a manifest folder nobody publishes the latter: write the\n"
+	       "addresses of other nodes' bridges and tunnels there by hand, or what such a host itself\n"
+	       "sends to pods is dropped as `unknown`. The addresses on kube-proxy's `kube-ipvs0` are not the\n"
+	       "host's. What another pod of this host sent is judged by that pod's own address, also when\n"
+	       "kube-proxy has put the node's in its place; a bridge hides who it was, so on a bridge\n"
+	       "masqueraded packets are the node's.\n\n"
+	       "**Services.** A Service's address is translated after the sender was judged, so it is what\n"
+	       "stands behind it: a tenant's, `system` or `unassigned` if every address in every\n"
+	       "EndpointSlice, ready or not, is a live pod of that one owner; `unknown` without any; `mixed`,\n"
+	       "denied to all, in every other case: pods of two owners, pods on nodes without a ready agent,\n"
+	       "addresses of nobody or of the world. One of hostNetwork pods alone is as open as nodes to\n"
+	       "unassigned pods, and `mixed` to tenants. Two Services with one address: the worst of both.\n"
+	       "The receiver judges the packet again.\n\n"
+	       "**External addresses** (`externalIPs`, what a load balancer got) are written by whoever writes\n"
+	       "the Service. They make nobody own an address: it stays what it is, but only the one owner of\n"
+	       "all that is behind it may send there, for everybody else it is `mixed`. One that is a pod's, a\n"
+	       "node's, the cluster DNS's or another Service's changes nothing there. 16384 are guarded, those\n"
+	       "of virtual clusters last; `status` tells when there are more.\n");
+}
+
+/* Prose. */
+static void grants(void)
+{
+	printf("\n## Grants\n\n"
+	       "| grant | opens |\n|---|---|\n"
+	       "| `to: {tenant: T}`, `from: {tenant: T}` | T's pods and Services; needs both: `to` here and "
+	       "`from` there. A Service's own port is what the sender's grant is compared with, its target "
+	       "port what the receiver's is |\n"
+	       "| `to`, `from: {cidr: C, except: [...]}` | addresses of the world in C that are in no "
+	       "exception; never a pod, Service, node or the metadata service |\n"
+	       "| `to: {service: {namespace, name}}` | the addresses of a Service whose backends are all "
+	       "system pods, all unassigned pods or all nodes; and at unassigned ones, this tenant on the target ports. Not "
+	       "one that a tenant writes, and none of its addresses that is another's, too |\n"
+	       "| `to: {apiServer: true}` | the API server's ports |\n"
+	       "| `to: {node: true}` | nodes, and whatever a NodePort there leads to |\n"
+	       "| `to: {metadata: true}` | 169.254.169.254 and fd00:ec2::254 |\n\n"
+	       "Without `ports` every protocol and port; `ports: []` nothing. `status` lists grants that are\n"
+	       "without effect, and why.\n");
+}
+
 /* Prose: each is a test that is expected to fail, tests/e2e/test_services.py, _lag.py,
  * _identity.py. */
 static void not_covered(void)
@@ -166,6 +217,8 @@ static void policy(void)
 	}
 	policy_table("New flows from the pod", "to \\ role", 0);
 	policy_table("New flows to the pod", "from \\ role", 1);
+	whose_address();
+	grants();
 	let_through();
 	not_covered();
 }

@@ -181,7 +181,7 @@ static void dump_service(struct bh_buf *b, const struct bh_picture *p,
 {
 	bh_buf_printf(b, "service %s/%s %s %s%s:", s->obj->key.ns, s->obj->key.name,
 		      bh_test_class_name(s->cls), tenant_name(p, s->tenant),
-		      s->claimed ? " claimed" : "");
+		      s->grantable ? " grantable" : "");
 	for (size_t i = 0; i < s->n_slices; i++)
 		bh_buf_printf(b, " %s", p->slices[s->slice + i]->key.name);
 	bh_buf_printf(b, "\n");
