@@ -95,7 +95,10 @@ struct bh_abi_addr {
 };
 _Static_assert(sizeof(struct bh_abi_addr) == 12, "bh_abi_addr layout");
 
-/* bh_cidrs: LPM trie -> class of addresses that are not in bh_addrs; no match: WORLD_PUBLIC. */
+/*
+ * bh_cidrs: LPM trie -> class of addresses that are not in bh_addrs; no match: UNKNOWN. The public
+ * world is ::/0, the last to be written.
+ */
 struct bh_abi_cidr_key {
 	__u32 prefixlen; /* 0..128, of addr */
 	__u8 addr[16];

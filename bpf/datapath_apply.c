@@ -14,7 +14,8 @@ struct run {
 	struct bh_datapath *dp;
 	struct bh_apply_result res;
 	struct bh_err *err;
-	int first; /* failure */
+	int first;  /* failure */
+	bool holes; /* addresses or prefixes could not be written */
 };
 
 static void failed(struct run *run, int r, const char *what)
@@ -108,6 +109,7 @@ static void write_rows(struct run *run, enum bh_policy_map m, const struct bh_ta
 
 		if (r < 0) {
 			pl->not_written[pl->d.upserts[i]] = true;
+			run->holes |= m == BH_PM_ADDRS;
 			failed(run, r, map_name[m]);
 		}
 	}
@@ -133,6 +135,7 @@ static void write_trie(struct run *run, enum bh_policy_map m, const struct bh_ta
 		r = write_row(run, m, want, pl->d.upserts[left - 1]);
 	for (size_t i = 0; i < left; i++) {
 		pl->not_written[pl->d.upserts[i]] = true;
+		run->holes |= m == BH_PM_CIDRS;
 		failed(run, r, map_name[m]);
 	}
 }
@@ -255,6 +258,30 @@ static int write_maps(struct run *run, struct bh_policy *want)
 	return r;
 }
 
+static bool fits(const struct bh_datapath *dp, enum bh_policy_map m, const struct bh_policy *want)
+{
+	struct bpf_map_info info = { 0 };
+	uint32_t len = sizeof(info);
+
+	return bpf_obj_get_info_by_fd(bh_policy_map_fd(dp, m), &info, &len) < 0 ||
+	       want->maps[m].n <= info.max_entries;
+}
+
+/* An address that is missing would be taken for the world's: then there is no world. */
+static int write_policy(struct run *run, struct bh_policy *want)
+{
+	const bool all = fits(run->dp, BH_PM_ADDRS, want) && fits(run->dp, BH_PM_CIDRS, want);
+	int r;
+
+	if (!all)
+		bh_policy_close_world(want);
+	r = write_maps(run, want);
+	if (r < 0 || !all || !run->holes)
+		return r;
+	bh_policy_close_world(want);
+	return write_maps(run, want);
+}
+
 static void attach_wanted(struct run *run, const struct bh_ifs *ifs, bool only_new)
 {
 	for (size_t i = 0; i < ifs->n; i++) {
@@ -349,7 +376,7 @@ int bh_datapath_apply(struct bh_datapath *dp, struct bh_policy *want, const stru
 		failed(&run, r, "bh_config");
 	write_nat64(&run, &taken->nat64);
 	/* a pod must find its entry before its interface is judged, and lose it after */
-	r = write_maps(&run, taken);
+	r = write_policy(&run, taken);
 	if (r < 0)
 		failed(&run, r, "policy");
 	attach_wanted(&run, ifs, false);

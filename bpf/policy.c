@@ -121,6 +121,9 @@ static int add_addrs(struct bh_policy *p, const struct bh_picture *pic, const ui
 
 static int add_cidrs(struct bh_policy *p, const struct bh_picture *pic)
 {
+	static const struct bh_abi_cidr_key all;
+	static const struct bh_abi_cidr world = { .cls = BH_CLASS_WORLD_PUBLIC };
+	bool has_all = false;
 	int r = 0;
 
 	for (size_t i = 0; i < pic->n_cidrs && r >= 0; i++) {
@@ -128,9 +131,28 @@ static int add_cidrs(struct bh_policy *p, const struct bh_picture *pic)
 		const struct bh_abi_cidr v = { .cls = (uint32_t)pic->cidrs[i].cls };
 
 		memcpy(k.addr, pic->cidrs[i].prefix.addr.b, sizeof(k.addr));
+		has_all = has_all || !k.prefixlen;
 		r = bh_table_add(&p->maps[BH_PM_CIDRS], &k, &v);
 	}
-	return r;
+	return r < 0 || has_all ? r : bh_table_add(&p->maps[BH_PM_CIDRS], &all, &world);
+}
+
+void bh_policy_close_world(struct bh_policy *p)
+{
+	struct bh_table *t = &p->maps[BH_PM_CIDRS];
+	const size_t row = t->key_size + t->value_size;
+	size_t n = 0;
+
+	for (size_t i = 0; i < t->n; i++) {
+		struct bh_abi_cidr v;
+
+		memcpy(&v, bh_table_value(t, i), sizeof(v));
+		if (v.cls == BH_CLASS_WORLD_PUBLIC || v.cls == BH_CLASS_WORLD_PRIVATE ||
+		    v.cls == BH_CLASS_WORLD_LINKLOCAL)
+			continue;
+		memmove(t->rows + n++ * row, t->rows + i * row, row);
+	}
+	t->n = n;
 }
 
 static void set_nat64(struct bh_policy *p, const struct bh_picture *pic)

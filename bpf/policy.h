@@ -58,6 +58,11 @@ int bh_policy_new(struct bh_policy **ret_policy);
  */
 int bh_policy_build(const struct bh_picture *pic, const struct bh_ids *ids,
 		    const struct bh_ifs *ifs, struct bh_policy **ret_policy);
+/*
+ * Nothing outside the cluster is known any more: for when there is no room for every address or
+ * prefix, since what is missing there would be taken for the world's.
+ */
+void bh_policy_close_world(struct bh_policy *p);
 struct bh_policy *bh_policy_free(struct bh_policy *p);
 
 /* For the steps of bh_policy_build(): note a problem, while there is room. */

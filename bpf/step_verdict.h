@@ -35,7 +35,8 @@ inline_step struct bh_abi_addr *lookup_addr(const union ip16 *a, struct peer *re
 	}
 	__builtin_memcpy(key.addr, a->b, 16);
 	c = bpf_map_lookup_elem(&bh_cidrs, &key);
-	ret_peer->cls = c ? (__u8)c->cls : BH_CLASS_WORLD_PUBLIC;
+	/* the world is a prefix like others: without it nothing is known of what is outside */
+	ret_peer->cls = c ? (__u8)c->cls : BH_CLASS_UNKNOWN;
 	return NULL;
 }
 

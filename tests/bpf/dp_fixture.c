@@ -230,9 +230,12 @@ struct bh_policy *dp_policy(const struct dp_fx *fx)
 {
 	const struct bh_abi_tenant t = { 0 };
 	const uint32_t tenant = TENANT;
+	const struct bh_abi_cidr_key all = { .prefixlen = 0 };
+	const struct bh_abi_cidr world = { .cls = BH_CLASS_WORLD_PUBLIC };
 	struct bh_policy *p = NULL;
 
 	assert_int_equal(bh_policy_new(&p), 0);
+	assert_int_equal(bh_table_add(&p->maps[BH_PM_CIDRS], &all, &world), 0);
 	assert_int_equal(bh_table_add(&p->maps[BH_PM_TENANTS], &tenant, &t), 0);
 	dp_add_endpoint(p, fx->ifindex);
 	dp_sort(p);

@@ -289,7 +289,7 @@ static void interface_goes(struct dp_fx *fx, enum bh_attach how)
 	assert_int_equal(nl_delete("host0"), 0);
 	res = dp_apply(dp, dp_empty(), &none);
 	assert_int_equal(res.detached, 1);
-	assert_int_equal(res.writes, 2);
+	assert_int_equal(res.writes, 3);
 	assert_int_equal(pins(dir), 0);
 	/* one that is gone before it could be attached to is no failure */
 	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).attached, 0);

@@ -48,7 +48,7 @@ static void open__second_start__numbers_and_rows_are_there(void **state)
 	assert_int_equal(a, again);
 	assert_int_not_equal(a, b);
 	assert_true(a >= BH_TENANT_FIRST && b >= BH_TENANT_FIRST);
-	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).writes, 2);
+	assert_int_equal(dp_apply(dp, dp_policy(fx), &ifs).writes, 3);
 	assert_false(bh_datapath_fresh(dp));
 	generation = bh_datapath_generation(dp);
 	bh_datapath_close(dp);

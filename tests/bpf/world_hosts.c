@@ -324,6 +324,10 @@ static void fill_addrs(struct world *w)
 
 static void fill_cidrs(struct world *w)
 {
+	const struct bh_abi_cidr_key all = { .prefixlen = 0 };
+	const struct bh_abi_cidr public = { .cls = BH_CLASS_WORLD_PUBLIC };
+
+	put(w->skel->maps.bh_cidrs, &all, &public);
 	for (size_t i = 0; i < sizeof(cidrs) / sizeof(cidrs[0]); i++) {
 		const struct bh_abi_cidr v = { .cls = cidrs[i].cls };
 		struct bh_abi_cidr_key key = { 0 };

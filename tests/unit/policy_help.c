@@ -84,7 +84,7 @@ enum bh_class ph_class(const struct bh_policy *p, const struct bh_addr *a)
 	memcpy(key.addr, a->b, 16);
 	c = ph_lpm(&p->maps[BH_PM_CIDRS], &key, 128);
 	if (!c)
-		return BH_CLASS_WORLD_PUBLIC;
+		return BH_CLASS_UNKNOWN;
 	memcpy(&cls, c, sizeof(cls));
 	return (enum bh_class)cls;
 }
