@@ -30,6 +30,9 @@
 #define BACKOFF_MAX_MS 5000
 #define GOOD_LIFE_NS (10 * BH_NS_PER_S) /* a worker that lived as long was no failure to start */
 
+#define TAKEN_NS (2 * BH_NS_PER_S) /* how long to wait for the metrics' address */
+#define TAKEN_POLL_MS 20
+
 #define CAP_SETGID_NR 6
 #define CAP_SETUID_NR 7
 
@@ -213,6 +216,19 @@ static int be_keeper(const struct bh_reporter_opts *opts, pid_t parent, int chan
 	return 0;
 }
 
+/* A daemon that was killed leaves its reporter behind for a moment, and that one has the address.
+ */
+static int listen_soon(const struct bh_reporter_opts *opts, struct bh_err *err)
+{
+	const uint64_t end = bh_clock_ns() + TAKEN_NS;
+	int r;
+
+	do {
+		r = bh_listen_tcp(opts->http, opts->http_len, err);
+	} while (r == -EADDRINUSE && bh_clock_ns() < end && poll(NULL, 0, TAKEN_POLL_MS) == 0);
+	return r;
+}
+
 int bh_reporter_start(const struct bh_reporter_opts *opts, pid_t *ret_pid, int *ret_fd,
 		      struct bh_err *err)
 {
@@ -221,7 +237,7 @@ int bh_reporter_start(const struct bh_reporter_opts *opts, pid_t *ret_pid, int *
 	int pair[2];
 	pid_t pid;
 
-	listening = bh_listen_tcp(opts->http, opts->http_len, err);
+	listening = listen_soon(opts, err);
 	if (listening < 0)
 		return bh_err_wrap(err, listening, "address of the metrics");
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
