@@ -75,7 +75,8 @@ BENCH_DERIVE := $(BUILD)/tests/bench/bench_derive
 BENCH_LOAD   := $(BUILD)/tests/bench/bench_load
 BENCH_CHANGE := $(BUILD)/tests/bench/bench_change
 BENCH_NET    := $(BENCH_PROGS) $(BENCH_LOAD) $(BENCH_CHANGE)
-TOOL_PROGS   := $(DOCGEN) $(METRICSGEN) $(BENCH_DERIVE) $(BENCH_LOAD) $(BENCH_CHANGE)
+BENCH_FLOWS  := $(BUILD)/tests/bench/bench_flows
+TOOL_PROGS   := $(DOCGEN) $(METRICSGEN) $(BENCH_DERIVE) $(BENCH_FLOWS) $(BENCH_LOAD) $(BENCH_CHANGE)
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/fuzz/fuzz_*.c))
 RESULTS  := $(BUILD)/results
 RUN_TIER := $(PYTHON) tests/run_tier.py
@@ -261,13 +262,16 @@ run-fuzz: $(FUZZ)
 		--runs $(FUZZ_RUNS) $(if $(FUZZ_SECONDS),--seconds $(FUZZ_SECONDS)) $(FUZZ)
 
 # ---- benchmarks ----
-.PHONY: bench bench-net bench-derive
-bench: bench-net bench-derive ## all benchmarks; JSON goes to build/bench/
+.PHONY: bench bench-net bench-derive bench-flows
+bench: bench-net bench-derive bench-flows ## all benchmarks; JSON goes to build/bench/
 bench-net: $(BENCH_NET) all ## the datapath against no program and nftables, packet by packet, flooded; control
 	$(Q)mkdir -p $(BUILD)/bench
 	$(Q)BUILD=$(BUILD) $(PYTHON) tests/bench/bench_net.py $(BUILD)/bench/net.json
 bench-derive: $(BENCH_DERIVE) ## how long the model takes to derive a picture of 10 000 pods
 	$(Q)$<
+bench-flows: $(BENCH_FLOWS) ## what fraction of live flows the table of flows loses, and an LRU hash; root
+	$(Q)mkdir -p $(BUILD)/bench
+	$(Q)$< >$(BUILD)/bench/flows.json && cat $(BUILD)/bench/flows.json
 
 # ---- static checks ----
 .PHONY: format check-format tidy cov

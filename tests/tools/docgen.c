@@ -9,6 +9,7 @@
 #include <linux/types.h>
 
 #include "bpf/default_table.h"
+#include "bpf/flow_limits.h"
 #include "bpf/reasons.h"
 #include "common/buf.h"
 #include "model/class.h"
@@ -100,6 +101,17 @@ static void policy_table(const char *title, const char *peer, int from)
 		}
 		(void)putchar('\n');
 	}
+}
+
+static void flow_limits(void)
+{
+	printf("\n## How long a flow may be silent\n\n"
+	       "Then it is forgotten: what was its reply is judged as a flow of its own. Never sooner,\n"
+	       "at most two seconds later.\n\n"
+	       "| flow | limit | why |\n|---|---|---|\n");
+#define X(id, seconds, what, why) printf("| %s | %d s | %s |\n", what, seconds, why);
+	BH_FLOW_LIMITS(X)
+#undef X
 }
 
 /* Prose: bpf/step_parse.h and what it includes is where this is decided. */
@@ -200,7 +212,8 @@ static void not_covered(void)
 
 static void policy(void)
 {
-	printf("# Default policy\n\n" MADE_BY, "bpf/default_table.h and model/class.h");
+	printf("# Default policy\n\n" MADE_BY,
+	       "bpf/default_table.h, bpf/flow_limits.h and model/class.h");
 	printf("What an endpoint may reach and be reached by when no grant says more (mode `enforce`).\n"
 	       "Replies to an allowed flow pass. Both ends judge: a packet between two pods needs the\n"
 	       "sender's and the receiver's consent. Host traffic is class `node`. Endpoints of role\n"
@@ -219,6 +232,7 @@ static void policy(void)
 	policy_table("New flows to the pod", "from \\ role", 1);
 	whose_address();
 	grants();
+	flow_limits();
 	let_through();
 	not_covered();
 }
