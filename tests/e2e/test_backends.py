@@ -4,7 +4,7 @@ address translation between them. What Services must not lead to is in test_serv
 
 import pytest
 
-from lib import backends, net, world
+from lib import backends, net, probe, world
 
 KINDS = (("tcp", world.PORT), ("udp", world.PORT))
 
@@ -101,6 +101,25 @@ def test_masqueraded__own_tenant_and_granted__passes(cluster):
     cluster.check(("acme-1", gate.end(), True), ("globex-1", gate.end(), False))
     cluster.set(gate, masquerade=True, tenants=w.tenants())
     cluster.check(("acme-1", gate.end(), False))
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_masqueraded_flow__grant_withdrawn__ends(cluster, family):
+    """The sender knows nothing of it, and the answers do not tell who asked: what comes in does."""
+    w = cluster.w
+    same = next(w[n] for n in ("loose-2", "loose-1") if w[n].ns.node is w["acme-1"].ns.node)
+    gate = backends.Service("loose", "gate", 50, [same])
+    late = backends.Service("acme", "late", 51, [same], told=[w["acme-2"]])
+    to_gate = {"egress": [{"to": {"service": {"namespace": "loose", "name": "gate"}}}]}
+
+    def ask(timeout):
+        return probe.one(w["acme-1"].ns, "udp", late.address[family], world.PORT, timeout=timeout,
+                         src=w["acme-1"].address[family], sport=45001).ok
+
+    cluster.set(gate, late, masquerade=True, tenants=w.tenants(acme=to_gate))
+    assert ask(probe.ALLOWED_S) and ask(probe.ALLOWED_S)
+    cluster.set(gate, late, masquerade=True, tenants=w.tenants())
+    assert not ask(probe.DENIED_S) and not ask(probe.DENIED_S)
 
 
 def test_grant__unassigned_service__opens_it_and_no_more(cluster, masquerade):
