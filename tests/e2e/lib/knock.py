@@ -7,12 +7,10 @@ import collections
 import socket
 import time
 
+from stream import family_of
+
 AT_ONCE = 200
 TICK_S = 0.005
-
-
-def family_of(addr):
-    return socket.AF_INET6 if ":" in addr else socket.AF_INET
 
 
 class Knocker:

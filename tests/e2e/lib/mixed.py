@@ -7,12 +7,10 @@ import socket
 import struct
 import time
 
+from stream import family_of
+
 TICK_S = 0.01
 RETRY_S = 0.5  # of a connection that does not come about, or breaks
-
-
-def family_of(addr):
-    return socket.AF_INET6 if ":" in addr else socket.AF_INET
 
 
 class Mixed:
