@@ -38,12 +38,13 @@ class Settings:
     # control
     cluster_pods: int = 10000
     cluster_tenants: int = 200
+    services: int = 2000  # with an EndpointSlice of 5 addresses each
     local: int = 250
     changes: int = 200  # of each kind in a round
 
 
 SMOKE = Settings(rounds=1, test_runs=1, test_repeat=100, tenants=(2, 3), sweeps=1, slice_ms=30,
-                 flood_s=0.2, cluster_pods=100, cluster_tenants=5, local=8, changes=4)
+                 flood_s=0.2, cluster_pods=100, cluster_tenants=5, services=4, local=8, changes=4)
 PARTS = {"programs": part_programs.run, "traffic": part_traffic.run, "flood": part_flood.run,
          "control": part_control.run}
 

@@ -77,6 +77,8 @@ class Cluster:
             self.write(f"local-{i}", self.local(i))
         rest = settings.cluster_pods - settings.local - settings.changes
         write_lists(folder, "remote", [self.remote(i, remote_address(i)) for i in range(rest)])
+        write_lists(folder, "services",
+                    [o for i in range(settings.services) for o in self.service(i, rest)])
         self.changing = range(rest, rest + settings.changes)
         for i in self.changing:
             self.write(f"changing-{i}", self.remote(i, remote_address(i)))
@@ -84,6 +86,20 @@ class Cluster:
     def _pod(self, i, name, node, addresses, **more):
         return manifests.pod(f"ns{i % self.settings.cluster_tenants}", name, node, addresses, labels={
             "app": "web", "pod-template-hash": "5c689d88bb", "tier": "front"}, **more)
+
+    def service(self, i, pods):
+        """Of one tenant's pods, somewhere among the first `pods` remote ones."""
+        tenants = self.settings.cluster_tenants
+        meta = {"namespace": f"ns{i % tenants}", "name": f"s{i}"}
+        backends = [remote_address((i + k * tenants) % (pods // tenants * tenants))[0]
+                    for k in range(5)]
+        yield {"apiVersion": "v1", "kind": "Service", "metadata": meta,
+               "spec": {"clusterIPs": [f"10.96.{i >> 8}.{i & 255}"],
+                        "ports": [{"name": "http", "port": 80}]}}
+        yield {"apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+               "metadata": dict(meta, labels={"kubernetes.io/service-name": meta["name"]}),
+               "endpoints": [{"addresses": [b]} for b in backends],
+               "ports": [{"name": "http", "port": 8080}]}
 
     def local(self, i, phase="Running"):
         return self._pod(i, f"local-{i}", self.node.name, local_address(i), phase=phase)
@@ -240,7 +256,7 @@ def run(figures, settings, folder, bpffs):
         node.close()
     found = node.found
     figures.section("Control", f"{settings.cluster_pods} pods, {settings.cluster_tenants} tenants, "
-                    f"{settings.local} pods on this node; {size:.1f} MiB of manifests in JSON")
+                    f"{settings.services} Services, {settings.local} pods on this node; {size:.1f} MiB of manifests in JSON")
     figures.add("control", "start to enforced, nothing pinned", "s", found.pop("first"), at_most(1.5))
     figures.add("control", "start to enforced, restart", "s", found.pop("again"), at_most(1.5))
     figures.add("control", "enforcer, resident", "MiB", found.pop("rss"), at_most(16))
