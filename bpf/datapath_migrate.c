@@ -154,8 +154,18 @@ struct endpoint_v1 {
 
 struct endpoint_v2 {
 	struct endpoint_v1 v1;
-	uint32_t slot;
+	uint32_t slot, pad;
+	uint64_t pod;
 };
+
+#if BH_ABI_VERSION == 2
+/* Whoever changes the layout before the version is released changes it here, too. */
+_Static_assert(sizeof(struct endpoint_v2) == sizeof(struct bh_abi_endpoint) &&
+		       offsetof(struct endpoint_v2, slot) ==
+			       offsetof(struct bh_abi_endpoint, slot) &&
+		       offsetof(struct endpoint_v2, pod) == offsetof(struct bh_abi_endpoint, pod),
+	       "endpoint_v2 is what version 2 has");
+#endif
 
 static void from_v1(const struct endpoint_v1 *v, struct bh_abi_endpoint *ret_ep)
 {
@@ -193,7 +203,8 @@ static struct bh_old_ep convert(const struct bh_old *old, uint32_t ifindex,
 		ep.slot = any->own.slot;
 	} else {
 		from_v1(&any->v1, &ep.bound.ep);
-		ep.slot = old->abi >= 2 ? any->v2.slot : 0;
+		ep.slot = old->abi >= 2 ? any->v2.slot : BH_SLOT_NONE;
+		ep.bound.ep.pod = old->abi >= 2 ? any->v2.pod : 0;
 	}
 	return ep;
 }

@@ -156,6 +156,13 @@ struct config_v2 {
 	uint64_t flow_key[2];
 };
 
+#if BH_ABI_VERSION == 2
+_Static_assert(offsetof(struct config_v2, flow_sets) == offsetof(struct bh_abi_config, flow_sets) &&
+		       offsetof(struct config_v2, flow_key) ==
+			       offsetof(struct bh_abi_config, flow_key),
+	       "config_v2 is what version 2 has");
+#endif
+
 static int read_config(const struct bh_old *old, struct config_v2 *ret_cfg)
 {
 	bh_autoclose int fd = bh_migrate_map(old, "bh_config");
