@@ -107,10 +107,21 @@ inline_step int meta_read(struct pkt *p, struct sk_buff *k, struct meta *m)
 #define meta_read(p, k, m) meta_read_each(k, m)
 #endif
 
+/* head and data, which are neighbours in every kernel so far. */
+inline_step int skb_pointers(struct sk_buff *k, unsigned char *at[2])
+{
+	if (bpf_core_field_offset(struct sk_buff, data) ==
+	    bpf_core_field_offset(struct sk_buff, head) + sizeof(at[0]))
+		return bpf_probe_read_kernel(at, 2 * sizeof(at[0]),
+					     (void *)k +
+						     bpf_core_field_offset(struct sk_buff, head));
+	return skb_field(k, head, at[0]) || skb_field(k, data, at[1]);
+}
+
 inline_step int meta_csum_ok(struct pkt *p, struct sk_buff *k, const struct meta *m)
 {
 	__u16 want = csum_offset_of(p->s->proto);
-	unsigned char *head = 0, *data = 0;
+	unsigned char *at[2] = {}; /* head, data */
 
 	if (m->ip_summed != CSUM_PARTIAL_STATE)
 		return 1;
@@ -120,10 +131,10 @@ inline_step int meta_csum_ok(struct pkt *p, struct sk_buff *k, const struct meta
 	/* four bytes of CRC32c for SCTP, two for all else */
 	if (m->csum_not_inet != (p->s->proto == IPPROTO_SCTP))
 		return 0;
-	if (skb_field(k, head, head) || skb_field(k, data, data))
+	if (skb_pointers(k, at))
 		return 0;
 	/* csum_start counts from head, l4_off from the frame's first byte, which is data */
-	return m->csum_offset == want && m->csum_start == (__u64)(data - head) + p->s->l4_off;
+	return m->csum_offset == want && m->csum_start == (__u64)(at[1] - at[0]) + p->s->l4_off;
 }
 
 inline_step int meta_gso_ok(struct pkt *p, struct sk_buff *k)
