@@ -140,6 +140,7 @@ class Changes:
         self.process.stdout.close()
 
     def _one(self, name, obj, map_, key):
+        """Milliseconds until the entry of `key` is another one."""
         time.sleep(SPACING_S)
         paths = (self.cluster.prepare(obj), self.cluster.folder / f"{name}.json", self.maps / map_)
         self.process.stdin.write(" ".join(map(str, paths)) + f" {key.hex()}\n")
@@ -213,6 +214,8 @@ class Node:
                 ms = list(source(turn))
                 self.add(f"{what}{note}, median", statistics.median(ms))
                 self.add(f"{what}{note}, p99", percentile(ms, 99))
+        except RuntimeError as e:
+            raise RuntimeError(f"{e}\n{self.daemon.tail()}\n{self.daemon.status()['apply']}") from e
         finally:
             changes.close()
 

@@ -38,7 +38,7 @@ def load(kind, src, dst, ms, family=4):
 def remote_address(number):
     """Of a pod on another node, both families."""
     return (f"10.{128 + (number >> 16)}.{number >> 8 & 255}.{number & 255}",
-            f"fd00:128::{number + 1:x}")
+            f"fd00:128::{number >> 16:x}:{number & 0xffff:x}")
 
 
 def tenant_addresses(count, local):
