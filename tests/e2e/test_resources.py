@@ -13,7 +13,8 @@ from lib.traffic import Traffic
 
 ATTACK_S = 2.0
 PPS = 15000
-NEW_FLOWS = 60  # of the victim, one after the other
+NEW_FLOWS = 60  # of the victim, one after the other,
+PACE_S = 0.004  # far below its own limit of new flows
 PORT = 8080
 LARGE = 3000  # bytes: more than a packet takes
 # nothing may be turned away or take longer than a lost packet's second try
@@ -59,7 +60,9 @@ def _per_second(node):
 def _new_flows(g, h, outside):
     """Milliseconds that each took; None for one that failed."""
     answers = []
+    start = time.monotonic()
     for i in range(NEW_FLOWS):
+        time.sleep(max(0, start + i * PACE_S - time.monotonic()))
         dst = (h.ip4, h.ip6, *outside.PUBLIC.values())[i % 4]
         answers.append(probe.one(g, ("tcp", "udp")[i // 4 % 2], dst, PORT, timeout=probe.ALLOWED_S))
     return [a.ms if a.ok else None for a in answers]
