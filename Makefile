@@ -217,7 +217,7 @@ abi-bump:
 
 VM_KERNELS ?= bullseye bookworm trixie
 check-vm: $(BPFT) ## the bpf tier on other kernels, in software-emulated VMs
-	@$(PYTHON) tests/vm/run.py --cache $(BUILD)/vm --out $(RESULTS)/vm \
+	@$(PYTHON) tests/vm/run.py --cache $(BUILD)/vm --out $(RESULTS)/vm --jobs $(JOBS) \
 		$(VM_KERNELS:%=--kernel %) $(BPFT)
 
 TIERS := check-arch check-unit check-bpf check-e2e check-vm check-fuzz

@@ -12,6 +12,7 @@ Prints and exits like tests/run_tier.py; every test is counted once for each ker
 
 import argparse
 import base64
+import concurrent.futures
 import gzip
 import lzma
 import re
@@ -20,6 +21,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
@@ -32,6 +34,39 @@ BOOT_TRIES = 3  # an emulated guest may die for no fault of a test; one that die
 # QEMU 7.2 emulates cmpxchg16b with wrong flags now and then, and 6.12 dies of it in kmalloc()
 CPU = "max,-cx16"
 QEMU = "qemu-system-x86_64"
+
+
+class Guests:
+    """The emulators that run now, so that none outlives us."""
+
+    def __init__(self):
+        self.lock = threading.Lock()
+        self.running = set()
+        self.ending = False
+
+    def run(self, argv, timeout):
+        """True if time ran out."""
+        with self.lock:
+            if self.ending:
+                return False
+            child = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                     stderr=subprocess.DEVNULL)
+            self.running.add(child)
+        try:
+            child.wait(timeout)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+            return True
+        finally:
+            self.running.discard(child)
+        return False
+
+    def end(self, *_):
+        self.ending = True
+        for child in list(self.running):
+            child.kill()
+        sys.exit(1)
 
 
 def libraries(program):
@@ -90,7 +125,7 @@ def make_initramfs(kernel, programs, work):
     return archive
 
 
-def boot(kernel, archive, log, timeout):
+def boot(guests, kernel, archive, log, timeout):
     """Boot once. Returns what came out of the result port, and whether time ran out.
 
     The kernel's messages are in log.console.
@@ -102,12 +137,7 @@ def boot(kernel, archive, log, timeout):
             "-serial", f"file:{log}.console", "-serial", f"file:{results}",
             "-append", f"console=ttyS0 loglevel=4 panic=-1 tests.timeout={timeout // 3}"]
     results.write_bytes(b"")
-    timed_out = False
-    try:
-        subprocess.run(argv, check=False, stdin=subprocess.DEVNULL, capture_output=True,
-                       timeout=timeout)
-    except subprocess.TimeoutExpired:
-        timed_out = True
+    timed_out = guests.run(argv, timeout)
     return results.read_bytes().decode(errors="replace"), timed_out
 
 
@@ -136,7 +166,7 @@ def judge(text, programs, release):
     return res
 
 
-def run_kernel(release, args):
+def run_kernel(guests, release, args):
     res = Outcome()
     kernel = (args.cache / release).resolve()
     fetch = subprocess.run([HERE / "fetch-kernel.sh", release, kernel], check=False, text=True,
@@ -152,11 +182,11 @@ def run_kernel(release, args):
     for _ in range(BOOT_TRIES):
         with tempfile.TemporaryDirectory(prefix="bulkhead-vm.") as work:
             archive = make_initramfs(kernel, left, Path(work))
-            more, timed_out = boot(kernel, archive, log, args.timeout)
+            more, timed_out = boot(guests, kernel, archive, log, args.timeout)
         text += more
         done = {record[0] for record in RECORD.findall(text)}
         left = [p for p in left if Path(p).name not in done]
-        if not left or timed_out:
+        if not left or timed_out or guests.ending:
             break
     if "READY" not in text:
         console = Path(f"{log}.console").read_text(errors="replace")
@@ -175,19 +205,22 @@ def main():
     p.add_argument("--kernel", action="append", required=True, help="Debian release")
     p.add_argument("--timeout", type=int, default=600, help="for each boot with all its tests;\n"
                    "one program may take a third of it")
+    p.add_argument("--jobs", type=int, default=1, help="guests at a time; each keeps one CPU busy")
     p.add_argument("programs", nargs="+")
     args = p.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # ends the guest, removes its files
+    guests = Guests()
+    signal.signal(signal.SIGTERM, guests.end)
     total = Outcome()
     missing = [t for t in (QEMU, "busybox", "cpio", "zstd", "ldd") if not shutil.which(t)]
-    for release in args.kernel:
-        if missing:
+    if missing:
+        for release in args.kernel:
             total.skip(release, f"no {' '.join(missing)}", len(args.programs))
-            continue
-        res = run_kernel(release, args)
-        print(f"{release}: {res.closing()}", flush=True)
-        total.add(res)
+        args.kernel = []
+    with concurrent.futures.ThreadPoolExecutor(max(1, args.jobs)) as pool:
+        for release, res in zip(args.kernel, pool.map(lambda k: run_kernel(guests, k, args), args.kernel)):
+            print(f"{release}: {res.closing()}", flush=True)
+            total.add(res)
     for line in total.lines:
         print(line)
     return finish(total, "vm")
