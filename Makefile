@@ -220,7 +220,8 @@ check-vm: $(BPFT) ## the bpf tier on other kernels, in software-emulated VMs
 	@$(PYTHON) tests/vm/run.py --cache $(BUILD)/vm --out $(RESULTS)/vm --jobs $(JOBS) \
 		$(VM_KERNELS:%=--kernel %) $(BPFT)
 
-TIERS := check-arch check-unit check-bpf check-e2e check-vm check-fuzz
+# the guests of check-vm compute while check-e2e mostly waits
+TIERS := check-arch check-unit check-bpf check-e2e+check-vm check-fuzz
 
 # -j only where make was not given one
 SUB_MAKE = $(MAKE) --no-print-directory -Otarget $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(JOBS))

@@ -3,7 +3,7 @@
 """Run the test programs of one tier, or several tiers, and count.
 
     run_tier.py --name unit --out DIR [options] PROGRAM... FILE.py...
-    run_tier.py --sum [--minutes N] -- MAKE [VAR=VALUE...] TARGET...
+    run_tier.py --sum [--minutes N] -- MAKE [VAR=VALUE...] TARGET... TARGET+TARGET...
 
 A PROGRAM is a cmocka program; a FILE.py is given to pytest. Each is run on its own, in its own
 session, and killed when it takes too long. A line for each failure and each skip, and at the end
@@ -233,15 +233,15 @@ def run_tier(args):
     return finish(total, args.name)
 
 
-def run_make(make, target):
+def run_make(make, target, show=lambda line: print(line, end="", flush=True)):
     """Run one make target, its output passed on; its counts."""
     res = Outcome()
-    print(f"== {target}", flush=True)
+    show(f"== {target}\n")
     child = subprocess.Popen([*make, target], stdout=subprocess.PIPE, text=True, errors="replace",
                              stdin=subprocess.DEVNULL, close_fds=False)  # make's job server
     closing = None
     for line in child.stdout:
-        print(line, end="", flush=True)
+        show(line)
         closing = CLOSING.match(line.rstrip("\n")) or closing
     rc = child.wait()
     if closing:
@@ -255,6 +255,19 @@ def run_make(make, target):
     return res
 
 
+def run_together(make, targets):
+    """Several targets at a time; the output of one after that of the other."""
+    held = {target: [] for target in targets[1:]}
+    total = Outcome()
+    with concurrent.futures.ThreadPoolExecutor(len(targets)) as pool:
+        others = [pool.submit(run_make, make, t, held[t].append) for t in targets[1:]]
+        total.add(run_make(make, targets[0]))
+        for target, other in zip(targets[1:], others):
+            total.add(other.result())
+            print("".join(held[target]), end="", flush=True)
+    return total
+
+
 def run_sum(words, minutes):
     """Make targets, once or again and again for some minutes; the words before them are the command."""
     split = 1
@@ -264,7 +277,7 @@ def run_sum(words, minutes):
     total = Outcome()
     while True:
         for target in words[split:]:
-            total.add(run_make(words[:split], target))
+            total.add(run_together(words[:split], target.split("+")))
         if time.monotonic() >= until:
             break
     print("== in all")
