@@ -171,7 +171,8 @@ inline_step int is_echo_reply(const struct pkt *p)
 	       (p->s->proto == IPPROTO_ICMPV6 && p->s->icmp_type == 129);
 }
 
-inline_step void flow_key(struct pkt *p)
+/* What every entry's key begins with: whose it is, and with whom. */
+inline_step struct bh_flow_key *flow_key_of(struct pkt *p, __u8 what)
 {
 	struct bh_flow_key *k = &p->s->flow_key;
 	const union ip16 *remote = pkt_remote(p);
@@ -180,7 +181,14 @@ inline_step void flow_key(struct pkt *p)
 	k->remote.d[1] = remote->d[1];
 	k->ifindex = p->skb->ifindex;
 	k->proto = p->s->proto;
-	k->what = BH_FLOW_WHAT_FLOW;
+	k->what = what;
+	return k;
+}
+
+inline_step void flow_key(struct pkt *p)
+{
+	struct bh_flow_key *k = flow_key_of(p, BH_FLOW_WHAT_FLOW);
+
 	if (is_echo(p->s->proto)) {
 		/* who asked is part of the key: a ping out must not let a ping in */
 		__u8 asker = is_echo_reply(p) ? !p->dir : p->dir;

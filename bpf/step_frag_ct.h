@@ -11,16 +11,10 @@
 
 inline_step void frag_key(struct pkt *p)
 {
-	struct bh_flow_key *k = &p->s->flow_key;
-	const union ip16 *remote = pkt_remote(p);
+	struct bh_flow_key *k = flow_key_of(p, BH_FLOW_WHAT_FRAGMENTS + p->dir);
 
-	k->remote.d[0] = remote->d[0];
-	k->remote.d[1] = remote->d[1];
-	k->ifindex = p->skb->ifindex;
-	k->proto = p->s->proto;
 	k->lport = p->s->frag_id >> 16;
 	k->rport = (__u16)p->s->frag_id;
-	k->what = BH_FLOW_WHAT_FRAGMENTS + p->dir;
 }
 
 /* A later fragment: 0, or the reason why not. */
