@@ -240,12 +240,13 @@ static int ask(const struct verb *v, const struct args *a, const char *target)
 struct watched {
 	const struct verb *verb;
 	const struct args *args;
+	bool headed; /* the table has its head: only an answer is worth one, an error is not */
 };
 
 /* One event or flow; each is shown at once, for somebody may be watching. */
 static int on_line(void *ud, const char *line, size_t len)
 {
-	const struct watched *w = ud;
+	struct watched *w = ud;
 	const struct args *a = w->args;
 	bh_auto(bh_json_freep) struct bh_json *j = NULL;
 	int r = 0;
@@ -256,6 +257,9 @@ static int on_line(void *ud, const char *line, size_t len)
 		(void)fwrite(line, 1, len, stdout);
 		(void)fputc('\n', stdout);
 	} else {
+		if (w->verb->feed == FLOWS && !w->headed)
+			bh_show_flow_head(stdout);
+		w->headed = true;
 		r = bh_json_parse(line, len, &j, NULL);
 		if (r >= 0)
 			r = w->verb->show(j, stdout);
@@ -267,13 +271,11 @@ static int on_line(void *ud, const char *line, size_t len)
 
 static int watch(const struct verb *v, const struct args *a, const char *target)
 {
-	struct watched w = { v, a };
+	struct watched w = { .verb = v, .args = a };
 	struct bh_http_answer answer = { 0 };
 	struct bh_err err = { 0 };
 	int r;
 
-	if (v->feed == FLOWS && !a->json)
-		bh_show_flow_head(stdout);
 	r = bh_http_get_lines(a->socket, target, on_line, &w, &answer, &err);
 	if (r < 0)
 		return no_answer(a, r, &err);
